@@ -1,0 +1,1 @@
+"""Answers: what the tables know, for people and programs. Reads only."""

@@ -1,0 +1,39 @@
+"""The program `posttrail`: collects the commands, turns errors into one line and an exit code."""
+
+import sys
+from types import ModuleType
+
+import typer
+
+from posttrail.errors import Exit, PosttrailError
+
+app = typer.Typer(
+    name="posttrail",
+    help="The trail of every mail through a cluster of Postfix hosts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+# Each module's `register(app)` adds its commands; stages load only when their command runs.
+COMMAND_MODULES: tuple[ModuleType, ...] = ()
+
+for _module in COMMAND_MODULES:
+    _module.register(app)
+
+
+@app.callback()
+def root() -> None:
+    """The trail of every mail through a cluster of Postfix hosts."""
+
+
+def main() -> None:
+    """Run one command; the console script's entry."""
+    try:
+        app()
+    except PosttrailError as error:
+        print(f"posttrail: {error}", file=sys.stderr)  # noqa: T201  # the terminal is the place
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(Exit.FAILED)

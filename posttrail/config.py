@@ -1,0 +1,248 @@
+"""Settings: one TOML file, `POSTTRAIL_…` environment variables above it, checked once at start.
+
+An unknown key is an error, secrets never show in `repr`. The only place where a setting is named;
+docs/settings.md is generated from it. Where no server is set, the embedded ones are meant, as
+`posttrail up` wrote them down below `home`.
+"""
+
+import os
+import socket
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from posttrail.errors import BadSettings, Unreachable
+
+DEFAULT_HOME = Path("~/.posttrail")
+CONFIG_NAME = "posttrail.toml"
+
+
+class Section(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Kafka(Section):
+    """How to reach Kafka."""
+
+    bootstrap: str = ""
+    """`host:port[,host:port…]`; empty: the embedded Kafka of `posttrail up`."""
+    prefix: str = ""
+    """Put before every topic, group and transactional id: several posttrails on one cluster."""
+    replication: int = Field(default=1, ge=1)
+    """Replication factor of the topics that `posttrail topics` makes."""
+
+
+class Postgres(Section):
+    """How to reach PostgreSQL."""
+
+    dsn: SecretStr = SecretStr("")
+    """libpq connection string; empty: the embedded PostgreSQL of `posttrail up`."""
+
+
+class Producer(Section):
+    """A producer: when it commits."""
+
+    host: str = Field(default_factory=lambda: socket.gethostname().partition(".")[0])
+    """Host name for lines that carry none."""
+    max_lines_before_commit: int = Field(default=20_000, ge=1)
+    """Lines in one transaction at the most."""
+    max_delay_before_commit: float = Field(default=0.5, gt=0)
+    """Seconds a line waits for its commit at the most."""
+
+
+class Processor(Section):
+    """A processor: how it reads mails."""
+
+    group: str = "posttrail-processor"
+    """Consumer group of all processors."""
+    verp_marker: str = ""
+    """What separates the VERP id from the sender (`-`, say); empty: senders are not split."""
+    max_poll_lines: int = Field(default=5_000, ge=1)
+    """Lines taken in one poll at the most."""
+
+
+class Sink(Section):
+    """A sink: how it batches, and how long rows are kept."""
+
+    group: str = "posttrail-sink"
+    """Consumer group of all sinks."""
+    batch_facts: int = Field(default=5_000, ge=1)
+    """Facts in one transaction at the most."""
+    batch_seconds: float = Field(default=0.5, gt=0)
+    """Seconds a fact waits for its transaction at the most."""
+    retention_days: int | None = Field(default=None, ge=1)
+    """Rows older than this are dropped by day; not set: rows are kept for good."""
+    orphan_minutes: float = Field(default=30, gt=0)
+    """How long a line of a short id waits for the line that opened its mail."""
+    generation_days: int = Field(default=7, ge=1)
+    """How long facts of short ids are kept to tell mails with the same id apart; more than
+    Postfix's maximal_queue_lifetime."""
+
+
+class Logs(Section):
+    """What the programs say of themselves."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto`: console on a terminal, else JSON."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe event that is shown."""
+    addresses: bool = False
+    """Whether logs may carry mail addresses."""
+
+
+class Metrics(Section):
+    """Where Prometheus finds a process."""
+
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of /metrics and /health; not set: none; 0: a free one."""
+    address: str = "127.0.0.1"
+    """Address that the port is bound to."""
+
+
+class Settings(BaseSettings):
+    """All settings of posttrail."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POSTTRAIL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    home: Path = DEFAULT_HOME
+    """Directory of everything that the embedded servers keep."""
+    kafka: Kafka = Kafka()
+    postgres: Postgres = Postgres()
+    producer: Producer = Producer()
+    processor: Processor = Processor()
+    sink: Sink = Sink()
+    logs: Logs = Logs()
+    metrics: Metrics = Metrics()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments beat the environment, the environment beats the file."""
+        file = config_file()
+        sources = (init_settings, env_settings)
+        return sources if file is None else (*sources, TomlConfigSettingsSource(settings_cls, file))
+
+
+def config_file() -> Path | None:
+    """The settings file: POSTTRAIL_CONFIG, else posttrail.toml in the home or /etc/posttrail."""
+    if named := os.environ.get("POSTTRAIL_CONFIG"):
+        return Path(named)
+    home = Path(os.environ.get("POSTTRAIL_HOME", DEFAULT_HOME)).expanduser()
+    places = (home / CONFIG_NAME, Path("/etc/posttrail") / CONFIG_NAME)
+    return next((place for place in places if place.is_file()), None)
+
+
+# Variables that configure the command line itself and are no settings.
+_NOT_SETTINGS = {"POSTTRAIL_CONFIG", "POSTTRAIL_HOME"}
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings ignores unknown variables at the top; a typo must not pass in silence."""
+    sections = {f"POSTTRAIL_{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ:
+        known = name in _NOT_SETTINGS or name.partition("__")[0] in sections
+        if name.startswith("POSTTRAIL_") and not known:
+            raise BadSettings(f"{name}: no such setting; docs/settings.md lists them all")
+
+
+def _say(error: ValidationError) -> str:
+    problems = [
+        f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}"
+        for found in error.errors(include_url=False, include_input=False)
+    ]
+    return f"settings ({config_file() or 'environment'}): {'; '.join(problems)}"
+
+
+def load(**given: Any) -> Settings:
+    """The settings from file, environment and arguments.
+
+    Raises:
+        BadSettings: an unknown key, a value that cannot be used, a file that cannot be read.
+    """
+    _refuse_unknown_variables()
+    file = config_file()
+    try:
+        if file is not None:
+            file.read_bytes()  # pydantic-settings passes over a file that is not there
+        return Settings(**given)
+    except ValidationError as error:
+        raise BadSettings(_say(error)) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"cannot read the settings file {file}: {error}") from None
+
+
+class Servers(msgspec.Struct, frozen=True):
+    """The embedded servers that run now; what `posttrail up` writes to `servers.json`."""
+
+    bootstrap: str = ""
+    dsn: str = ""
+
+
+def home(settings: Settings) -> Path:
+    """The home directory as an absolute path."""
+    return settings.home.expanduser().absolute()
+
+
+def servers_file(settings: Settings) -> Path:
+    """Where the embedded servers of this home are written down while they run."""
+    return home(settings) / "run" / "servers.json"
+
+
+def _embedded(settings: Settings) -> Servers:
+    try:
+        return msgspec.json.decode(servers_file(settings).read_bytes(), type=Servers)
+    except FileNotFoundError:
+        return Servers()
+
+
+def bootstrap(settings: Settings) -> str:
+    """The brokers to talk to.
+
+    Raises:
+        Unreachable: none is set and no embedded one runs.
+    """
+    found = settings.kafka.bootstrap or _embedded(settings).bootstrap
+    if not found:
+        raise Unreachable(
+            f"no Kafka: none runs below {home(settings)} (start one with `posttrail up`) "
+            "and kafka.bootstrap is not set"
+        )
+    return found
+
+
+def dsn(settings: Settings) -> str:
+    """The database to talk to, as a libpq connection string.
+
+    Raises:
+        Unreachable: none is set and no embedded one runs.
+    """
+    found = settings.postgres.dsn.get_secret_value() or _embedded(settings).dsn
+    if not found:
+        raise Unreachable(
+            f"no PostgreSQL: none runs below {home(settings)} (start one with `posttrail up`) "
+            "and postgres.dsn is not set"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Processors: `maillog.raw` -> parse, extract -> `maillog.deliveries`."""

@@ -1,0 +1,1 @@
+"""Producers: journal and files -> `maillog.raw`, each line once."""

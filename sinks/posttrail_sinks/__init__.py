@@ -1,0 +1,1 @@
+"""Sinks: `maillog.deliveries` -> merge, upsert -> PostgreSQL."""
