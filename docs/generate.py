@@ -1,0 +1,133 @@
+"""Writes docs/commands.md, docs/settings.md and docs/metrics.md from the code.
+
+`python docs/generate.py` writes them; a unit test fails when one is out of date.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import typer
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic_core import PydanticUndefined
+
+from posttrail import config, errors, metrics
+from posttrail.cli.main import app
+
+HERE = Path(__file__).parent
+SETTINGS_HEAD = """# Settings
+
+Written from the code by `docs/generate.py`.
+One TOML file: `POSTTRAIL_CONFIG`, else `posttrail.toml` in the home, else in `/etc/posttrail`.
+The environment beats the file; an unknown key is an error.
+"""
+
+
+def _enum_docs() -> dict[str, str]:
+    """The texts below the members of Exit; Python itself drops them."""
+    source = inspect.getsource(errors.Exit)
+    pattern = r'^ +([A-Z_]+) = \d+\n +"""(.+?)"""'
+    return dict(re.findall(pattern, source, flags=re.MULTILINE | re.DOTALL))
+
+
+def _parameter(parameter: click.Parameter) -> str:
+    names = "/".join((*parameter.opts, *parameter.secondary_opts))
+    if isinstance(parameter, click.Argument) or parameter.param_type_name == "argument":
+        names = parameter.human_readable_name
+    text = getattr(parameter, "help", None) or ""
+    return f"| `{names}` | {text} |"
+
+
+def _command(path: str, command: click.Command) -> Iterator[str]:
+    yield f"\n## `{path}`\n\n{inspect.cleandoc(command.help or '')}\n"
+    parameters = [one for one in command.params if one.name != "help"]
+    if parameters:
+        yield "\n| argument | meaning |\n|---|---|\n"
+        yield "\n".join(_parameter(one) for one in parameters) + "\n"
+    for name, sub in sorted(getattr(command, "commands", {}).items()):
+        yield from _command(f"{path} {name}", sub)
+
+
+def commands() -> str:
+    """The reference of the command line."""
+    root = typer.main.get_command(app)
+    parts = ["# Commands\n\nWritten from the code by `docs/generate.py`.\n"]
+    for name, command in sorted(getattr(root, "commands", {}).items()):
+        parts.extend(_command(f"posttrail {name}", command))
+    parts.append("\n## Exit codes\n\n| code | name | meaning |\n|---|---|---|\n")
+    docs = _enum_docs()
+    for code in errors.Exit:
+        meaning = " ".join(docs.get(code.name, "All is well.").split())
+        parts.append(f"| {code.value} | {code.name} | {meaning} |\n")
+    return "".join(parts)
+
+
+def _literal(value: object) -> str:
+    """A default as one would write it in the file."""
+    return "(not set)" if value is None else json.dumps(value, default=str)
+
+
+def _setting(section: str, name: str, kind: type[config.Section] | type[config.Settings]) -> str:
+    field = kind.model_fields[name]
+    if field.default is not PydanticUndefined:
+        shown = "(secret)" if "Secret" in str(field.annotation) else _literal(field.default)
+    else:
+        shown = "(this host's name)"
+    key = f"{section}.{name}" if section else name
+    variable = f"POSTTRAIL_{key.upper().replace('.', '__')}"
+    meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+    return f"| `{key}` | `{variable}` | `{shown}` | {meaning} |\n"
+
+
+def settings() -> str:
+    """The reference of the settings."""
+    parts = [SETTINGS_HEAD]
+    for name, field in config.Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, config.Section):
+            parts.append(f"\n## `[{name}]`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n\n")
+            parts.append("| key | variable | default | meaning |\n|---|---|---|---|\n")
+            parts.extend(_setting(name, one, kind) for one in kind.model_fields)
+        else:
+            parts.append("\n| key | variable | default | meaning |\n|---|---|---|---|\n")
+            parts.append(_setting("", name, config.Settings))
+    return "".join(parts)
+
+
+def metric_names() -> dict[str, MetricWrapperBase]:
+    """Every metric of ours by its name in the code."""
+    found = vars(metrics).items()
+    return {name: one for name, one in found if isinstance(one, MetricWrapperBase)}
+
+
+def metric_reference() -> str:
+    """The reference of the metrics."""
+    parts = [
+        "# Metrics\n\nWritten from the code by `docs/generate.py`. Served on `metrics.port`.\n\n",
+        "| metric | type | labels | meaning |\n|---|---|---|---|\n",
+    ]
+    for metric in metric_names().values():
+        described = next(iter(metric.describe()))
+        suffix = "_total" if described.type == "counter" else ""
+        labels = ", ".join(metric._labelnames)  # noqa: SLF001  # no public way to ask
+        parts.append(
+            f"| `{described.name}{suffix}` | {described.type} | {labels} "
+            f"| {described.documentation} |\n"
+        )
+    return "".join(parts)
+
+
+PAGES = {"commands.md": commands, "settings.md": settings, "metrics.md": metric_reference}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, write in PAGES.items():
+        (HERE / name).write_text(write())
+
+
+if __name__ == "__main__":
+    main()

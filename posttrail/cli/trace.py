@@ -1,0 +1,153 @@
+"""`posttrail trace`: one mail on the terminal, or as JSON."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from posttrail import config
+from posttrail.errors import NotFound
+
+if TYPE_CHECKING:
+    from posttrail_answers.trace import Mail, Recipient, Trail
+
+_STYLES = {
+    "sent": "green",
+    "removed": "green",
+    "deferred": "yellow",
+    "held": "yellow",
+    "bounced": "red",
+    "expired": "red",
+    "rejected": "red",
+    "discarded": "red",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(trace)
+
+
+def trace(
+    named: Annotated[str, typer.Argument(metavar="QUEUE_ID_OR_MESSAGE_ID")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show what became of a mail: its sender side and every recipient."""
+    from posttrail_answers.database import reading
+    from posttrail_answers.trace import trails
+
+    with reading(config.dsn(config.load())) as opened:
+        found = trails(opened, named)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    if not found:
+        raise NotFound(f"{named}: no mail with this queue id or message-id")
+    if not as_json:
+        _show(found, Console())
+
+
+def _show(found: "list[Trail]", console: Console) -> None:
+    for number, trail in enumerate(found):
+        if number:
+            console.print()
+        console.print(_sender_side(trail.mail))
+        console.print(_recipients(trail.recipients))
+
+
+def _plain(text: str) -> Text:
+    """Text of a log is a stranger's: no markup, no control characters on the terminal."""
+    return Text(
+        "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    )
+
+
+def _styled(status: str | None) -> Text:
+    return Text(status or "unknown", style=_STYLES.get(status or "", ""))
+
+
+def _when(moment: datetime | None) -> str:
+    """Local time, to the millisecond, with its zone."""
+    if moment is None:
+        return ""
+    local = moment.astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
+
+
+def _client(mail: "Mail") -> str:
+    if mail.client_name is None:
+        return "" if mail.uid is None else f"local user {mail.uid}"
+    address = f" [{mail.client_addr}]" if mail.client_addr else ""
+    login = f", logged in as {mail.sasl_username}" if mail.sasl_username else ""
+    return f"{mail.client_name}{address}{login}"
+
+
+def _facts(mail: "Mail") -> Iterator[tuple[str, str]]:
+    yield "from", "<>" if mail.sender == "" else mail.sender or ""
+    yield "client", _client(mail)
+    yield "subject", mail.subject or ""
+    yield "message-id", mail.message_id or ""
+    yield "size", "" if mail.size is None else f"{mail.size} bytes"
+    yield "born", _when(mail.born)
+    yield "removed", _when(mail.removed_at)
+    yield "reason", mail.reason or ""
+    yield "before the filter", mail.orig_queue_id or ""
+    yield "requeued from", mail.requeued_from or ""
+    yield "bounces", " ".join(mail.bounce_ids or ())
+    yield "delay notices", " ".join(mail.delay_ids or ())
+    yield "status notices", " ".join(mail.dsn_ids or ())
+    yield "note", "its beginning is not in the log" if mail.partial else ""
+    yield (
+        "doubt",
+        "a line could be read in two ways; the safe reading is shown" if (mail.ambiguous) else "",
+    )
+
+
+def _sender_side(mail: "Mail") -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", justify="right")
+    grid.add_column(overflow="fold")
+    grid.add_row("mail", Text(f"{mail.queue_id} on {mail.host} ({mail.instance})", style="bold"))
+    grid.add_row("status", _styled(mail.status))
+    for name, value in _facts(mail):
+        if value:
+            grid.add_row(name, _plain(value))
+    return grid
+
+
+def _address(found: "Recipient") -> Text:
+    original = found.orig_recipient
+    if original in {None, found.recipient}:
+        return _plain(found.recipient)
+    return _plain(f"{found.recipient} (for {original})")
+
+
+def _reply(found: "Recipient") -> Text:
+    following = f" -> {found.next_queue_id}" if found.next_queue_id else ""
+    return _plain(f"{found.response or ''}{following}")
+
+
+def _recipients(recipients: "tuple[Recipient, ...]") -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("recipient", overflow="fold")
+    table.add_column("status")
+    table.add_column("last attempt")
+    table.add_column("delay", justify="right")
+    table.add_column("relay", overflow="fold")
+    table.add_column("reply", overflow="fold")
+    for found in recipients:
+        delay = "" if found.delay is None else f"{found.delay:g} s"
+        table.add_row(
+            _address(found),
+            _styled(f"probe: {found.status}" if found.probe else found.status),
+            _when(found.t_last),
+            delay,
+            _plain(found.relay or ""),
+            _reply(found),
+        )
+    return table
