@@ -8,8 +8,8 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_core import PydanticUndefined
@@ -33,15 +33,15 @@ def _enum_docs() -> dict[str, str]:
     return dict(re.findall(pattern, source, flags=re.MULTILINE | re.DOTALL))
 
 
-def _parameter(parameter: click.Parameter) -> str:
+def _parameter(parameter: Any) -> str:
     names = "/".join((*parameter.opts, *parameter.secondary_opts))
-    if isinstance(parameter, click.Argument) or parameter.param_type_name == "argument":
-        names = parameter.human_readable_name
+    if parameter.param_type_name == "argument":
+        names = parameter.metavar or parameter.name.upper()
     text = getattr(parameter, "help", None) or ""
     return f"| `{names}` | {text} |"
 
 
-def _command(path: str, command: click.Command) -> Iterator[str]:
+def _command(path: str, command: Any) -> Iterator[str]:
     yield f"\n## `{path}`\n\n{inspect.cleandoc(command.help or '')}\n"
     parameters = [one for one in command.params if one.name != "help"]
     if parameters:

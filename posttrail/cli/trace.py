@@ -35,7 +35,10 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(
-    named: Annotated[str, typer.Argument(metavar="QUEUE_ID_OR_MESSAGE_ID")],
+    named: Annotated[
+        str,
+        typer.Argument(metavar="QUEUE_ID_OR_MESSAGE_ID", help="As logged; brackets are optional."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show what became of a mail: its sender side and every recipient."""
