@@ -70,6 +70,8 @@ class Processor(Section):
     """What separates the VERP id from the sender (`-`, say); empty: senders are not split."""
     max_poll_lines: int = Field(default=5_000, ge=1)
     """Lines taken in one poll at the most."""
+    stall_seconds: float = Field(default=120, gt=0)
+    """A worker that takes nothing for so long while lines wait ends, to be started anew."""
 
 
 class Sink(Section):

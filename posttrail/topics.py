@@ -35,8 +35,11 @@ POSITIONS = Topic("maillog.positions", 1, {"cleanup.policy": "compact"})
 DELIVERIES = Topic("maillog.deliveries", 6, _kept(7))
 """One fact per record, JSON; key = `posttrail.identity.deliveries_key`."""
 
-DEAD = Topic("maillog.dead", 1, _kept(30))
-"""Lines and facts that a stage could not use, byte for byte; the reason stands in the headers."""
+DEAD = Topic("maillog.dead", 1, _kept(30, **{"max.message.bytes": str(2 * 1024 * 1024)}))
+"""Lines and facts that a stage could not use, byte for byte; the reason stands in the headers.
+
+Takes larger records than the other topics, so that the largest of theirs fits with its headers.
+"""
 
 ALL = (RAW, POSITIONS, DELIVERIES, DEAD)
 
