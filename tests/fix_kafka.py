@@ -1,0 +1,59 @@
+"""A real Kafka for the tests: an embedded one per session, or the one that
+POSTTRAIL_TEST_BOOTSTRAP names.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+from posttrail_embedded.broker import EmbeddedKafka
+from posttrail_embedded.jars import KAFKA_VERSION
+
+from posttrail import topics
+from posttrail.errors import PosttrailError
+from tests.missing import missing
+
+GIVEN = os.environ.pop("POSTTRAIL_TEST_BOOTSTRAP", "")
+
+
+def pytest_report_header() -> str:
+    return f"kafka: {GIVEN or f'embedded {KAFKA_VERSION}'}"
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap string of a Kafka."""
+    if GIVEN:
+        yield GIVEN
+        return
+    directory = tmp_path_factory.mktemp("kafka")
+    server = EmbeddedKafka(directory, directory / "kafka.log")
+    try:
+        server.start()
+    except PosttrailError as error:
+        missing(str(error))
+    yield server.bootstrap
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def admin(kafka: str) -> AdminClient:
+    """One admin client for all tests."""
+    return AdminClient({"bootstrap.servers": kafka})
+
+
+@pytest.fixture
+def prefix(admin: AdminClient) -> Iterator[str]:
+    """A topic prefix that no other test has, with all of posttrail's topics made on it."""
+    unique = f"t{uuid.uuid4().hex[:8]}."
+    wanted = [
+        NewTopic(topic.full_name(unique), topic.partitions, 1, config=topic.config)
+        for topic in topics.ALL
+    ]
+    for made in admin.create_topics(wanted).values():
+        made.result(30)
+    yield unique
+    for gone in admin.delete_topics([topic.topic for topic in wanted]).values():
+        gone.result(30)
