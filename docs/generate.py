@@ -82,15 +82,33 @@ def _setting(section: str, name: str, kind: type[config.Section] | type[config.S
     return f"| `{key}` | `{variable}` | `{shown}` | {meaning} |\n"
 
 
+def _nested(kind: type[config.Section]) -> dict[str, type[config.Section]]:
+    """The tables within a table, by their key."""
+    fields = kind.model_fields.items()
+    return {
+        name: found
+        for name, field in fields
+        if isinstance(found := field.annotation, type) and issubclass(found, config.Section)
+    }
+
+
+def _section(path: str, kind: type[config.Section]) -> Iterator[str]:
+    """A table of the settings file and the tables within it."""
+    nested = _nested(kind)
+    yield f"\n## `[{path}]`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n\n"
+    yield "| key | variable | default | meaning |\n|---|---|---|---|\n"
+    yield from (_setting(path, one, kind) for one in kind.model_fields if one not in nested)
+    for name, inner in nested.items():
+        yield from _section(f"{path}.{name}", inner)
+
+
 def settings() -> str:
     """The reference of the settings."""
     parts = [SETTINGS_HEAD]
     for name, field in config.Settings.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, config.Section):
-            parts.append(f"\n## `[{name}]`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n\n")
-            parts.append("| key | variable | default | meaning |\n|---|---|---|---|\n")
-            parts.extend(_setting(name, one, kind) for one in kind.model_fields)
+            parts.extend(_section(name, kind))
         else:
             parts.append("\n| key | variable | default | meaning |\n|---|---|---|---|\n")
             parts.append(_setting("", name, config.Settings))

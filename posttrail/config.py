@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from posttrail.carriers import DEFAULT_RELAY_TAGS
 from posttrail.errors import BadSettings, Unreachable
 
 DEFAULT_HOME = Path("~/.posttrail")
@@ -50,6 +51,24 @@ class Postgres(Section):
     """libpq connection string; empty: the embedded PostgreSQL of `posttrail up`."""
 
 
+class Journal(Section):
+    """The journal producer: which entries of systemd's journal are mail lines."""
+
+    directory: Path | None = None
+    """Directory of journal files, of other hosts too; not set: the journal of this host."""
+    facilities: tuple[int, ...] = (2,)
+    """Syslog facilities that are read, as numbers: 2 is mail; 16 to 23 are local0 to local7."""
+    identifiers: tuple[str, ...] = ()
+    """Programs (SYSLOG_IDENTIFIER) that are read whatever their facility."""
+    instances: tuple[str, ...] = ()
+    """Postfix instances that are read (`postfix`, `postfix-out`); empty: all that the facilities
+    hold, other programs too."""
+    level: int = Field(default=6, ge=0, le=7)
+    """The least severe syslog level that is read: 6 is info, 7 is debug."""
+    units: tuple[str, ...] = ("postfix*.service",)
+    """Units (patterns) whose lines journald may have suppressed; its notices are passed on."""
+
+
 class Producer(Section):
     """A producer: when it commits."""
 
@@ -59,6 +78,7 @@ class Producer(Section):
     """Lines in one transaction at the most."""
     max_delay_before_commit: float = Field(default=0.5, gt=0)
     """Seconds a line waits for its commit at the most."""
+    journal: Journal = Journal()
 
 
 class Processor(Section):
@@ -68,6 +88,9 @@ class Processor(Section):
     """Consumer group of all processors."""
     verp_marker: str = ""
     """What separates the VERP id from the sender (`-`, say); empty: senders are not split."""
+    relay_tags: tuple[str, ...] = DEFAULT_RELAY_TAGS
+    """Programs whose messages may be whole syslog lines of Postfix in a container; `docker` means
+    `docker/mail` too. Nobody else's text is taken for a line of Postfix."""
     max_poll_lines: int = Field(default=5_000, ge=1)
     """Lines taken in one poll at the most."""
     stall_seconds: float = Field(default=120, gt=0)
