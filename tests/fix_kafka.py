@@ -14,6 +14,7 @@ from posttrail_embedded.jars import KAFKA_VERSION
 from posttrail import topics
 from posttrail.errors import PosttrailError
 from tests.missing import missing
+from tests.waiting import eventually
 
 GIVEN = os.environ.pop("POSTTRAIL_TEST_BOOTSTRAP", "")
 
@@ -54,6 +55,9 @@ def prefix(admin: AdminClient) -> Iterator[str]:
     ]
     for made in admin.create_topics(wanted).values():
         made.result(30)
+    names = {topic.topic for topic in wanted}
+    eventually(lambda: names <= admin.list_topics(timeout=10).topics.keys())
     yield unique
-    for gone in admin.delete_topics([topic.topic for topic in wanted]).values():
+    left = names & admin.list_topics(timeout=10).topics.keys()
+    for gone in admin.delete_topics(list(left)).values():
         gone.result(30)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import psycopg2
-from psycopg2 import sql
 
 from posttrail.errors import Stop
 from posttrail_embedded import accounts
@@ -22,6 +21,7 @@ MAJOR_VERSION = 18
 NAME = "posttrail"
 """Of the database and of the role that owns it."""
 
+_CREATE_DATABASE = Path(__file__).with_name("create_database.sql")
 _START_S = 30.0
 _STOP_S = 15.0
 _TRIES = 3
@@ -181,7 +181,7 @@ class EmbeddedPostgres:
         with closing(psycopg2.connect(self.dsn("postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor, suppress(psycopg2.errors.DuplicateDatabase):
-                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
+                cursor.execute(_CREATE_DATABASE.read_text())
 
 
 def _environment() -> dict[str, str]:

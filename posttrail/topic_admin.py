@@ -1,0 +1,149 @@
+"""Makes the topics as declared, and tells where the ones on the broker differ.
+
+Topics are never made by Kafka's auto-creation: it would give them other partitions.
+"""
+
+import time
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from posttrail import kafka_clients
+from posttrail.config import Settings, bootstrap
+from posttrail.errors import NotReady, Unreachable
+from posttrail.topics import ALL, Topic
+
+_ANSWER_S = 15.0
+
+# A topic that differs in one of these does not keep what a stage relies on; in others it may.
+_BINDING = {"cleanup.policy"}
+
+
+class Found(NamedTuple):
+    """A topic on the broker."""
+
+    name: str
+    partitions: int
+    differs: dict[str, tuple[str, str]]
+    """Settings that are not as declared: name -> (declared, found)."""
+
+
+def client(settings: Settings) -> AdminClient:
+    """An admin client that leaves words about lost connections to its caller.
+
+    Raises:
+        posttrail.errors.Unreachable: no broker is set and no embedded one runs.
+    """
+    return AdminClient({**kafka_clients.base(settings, "admin"), "log_level": 0})
+
+
+def partitions(admin: AdminClient, settings: Settings) -> dict[str, int]:
+    """Partitions of every topic on the broker, by full name.
+
+    Raises:
+        posttrail.errors.Unreachable: no broker answers.
+    """
+    try:
+        found = admin.list_topics(timeout=_ANSWER_S).topics
+    except KafkaException as error:
+        raise Unreachable(
+            f"no answer from Kafka at {bootstrap(settings)} ({error.args[0].name()}); "
+            "is it running, and is kafka.bootstrap right?"
+        ) from error
+    return {name: len(topic.partitions) for name, topic in found.items()}
+
+
+def require(settings: Settings, *needed: Topic) -> None:
+    """Check the topics that a stage is about to use; one request.
+
+    Raises:
+        posttrail.errors.NotReady: one is missing or has another number of partitions.
+        posttrail.errors.Unreachable: no broker answers.
+    """
+    found = partitions(client(settings), settings)
+    for topic in needed:
+        _check_partitions(topic, topic.full_name(settings.kafka.prefix), found)
+
+
+def make_missing(settings: Settings) -> list[str]:
+    """Make the topics that are not there; their full names.
+
+    Raises:
+        posttrail.errors.NotReady: the broker refuses to make one.
+        posttrail.errors.Unreachable: no broker answers.
+    """
+    admin = client(settings)
+    there = partitions(admin, settings)
+    wanted = [
+        NewTopic(name, topic.partitions, settings.kafka.replication, config=topic.config)
+        for topic in ALL
+        if (name := topic.full_name(settings.kafka.prefix)) not in there
+    ]
+    for name, made in (admin.create_topics(wanted) if wanted else {}).items():
+        try:
+            made.result(_ANSWER_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise NotReady(f"Kafka did not make topic {name}: {error.args[0].str()}") from error
+    names = [topic.topic for topic in wanted]
+    _wait_until_known(admin, settings, names)
+    return names
+
+
+def _wait_until_known(admin: AdminClient, settings: Settings, names: list[str]) -> None:
+    """The controller's word comes a moment before the broker's knowledge."""
+    deadline = time.monotonic() + _ANSWER_S
+    while set(names) - partitions(admin, settings).keys():
+        if time.monotonic() > deadline:
+            raise NotReady(f"Kafka made {', '.join(names)} but does not show them; try again")
+        time.sleep(0.05)
+
+
+def verify(settings: Settings) -> list[Found]:
+    """Look at every topic.
+
+    Settings that an operator may change, such as retention, are only told.
+
+    Raises:
+        posttrail.errors.NotReady: one is missing, has another number of partitions, or another
+            cleanup policy.
+        posttrail.errors.Unreachable: no broker answers.
+    """
+    admin = client(settings)
+    there = partitions(admin, settings)
+    return [_verified(admin, topic, settings.kafka.prefix, there) for topic in ALL]
+
+
+def _verified(admin: AdminClient, topic: Topic, prefix: str, there: dict[str, int]) -> Found:
+    name = topic.full_name(prefix)
+    _check_partitions(topic, name, there)
+    differs = _differences(admin, topic, name)
+    for key in _BINDING & differs.keys():
+        declared, found = differs[key]
+        raise NotReady(
+            f"topic {name} has {key}={found}, posttrail needs {declared}: set it with "
+            f"`kafka-configs.sh --alter --topic {name} --add-config {key}={declared}`"
+        )
+    return Found(name, there[name], differs)
+
+
+def _check_partitions(topic: Topic, name: str, there: dict[str, int]) -> None:
+    if name not in there:
+        raise NotReady(f"topic {name} does not exist: make it with `posttrail topics`")
+    if there[name] != topic.partitions:
+        raise NotReady(
+            f"topic {name} has {there[name]} partitions, posttrail needs {topic.partitions}: "
+            "delete the topic and run `posttrail topics`, or use another kafka.prefix"
+        )
+
+
+def _differences(admin: AdminClient, topic: Topic, name: str) -> dict[str, tuple[str, str]]:
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    found = admin.describe_configs([resource])[resource].result(_ANSWER_S)
+    declared = {"cleanup.policy": "delete", **topic.config}
+    return {
+        key: (value, found[key].value)
+        for key, value in declared.items()
+        if found[key].value != value
+    }
