@@ -1,0 +1,55 @@
+# make run and make test need Python 3.11+ and make, nothing else. See `make help`.
+
+PYTHON ?= python3
+LOG ?= samples/mail.log.gz
+YEAR ?=
+ZONE ?=
+ARGS ?=
+
+BIN := .venv/bin
+UP_OPTIONS := $(if $(YEAR),--year $(YEAR)) $(if $(ZONE),--zone "$(ZONE)")
+
+.PHONY: help run stop test lint format docs bench clean tools
+
+help:
+	@echo 'make run     set-up, then LOG through Kafka into PostgreSQL (LOG=path YEAR=2019 ZONE=UTC)'
+	@echo 'make stop    stop what make run left running; the data stay'
+	@echo 'make test    set-up for tests, then all tests (ARGS="-k word" for some)'
+	@echo 'make lint    ruff, mypy, import rules'
+	@echo 'make format  rewrite the code as make lint wants it'
+	@echo 'make docs    write docs/*.md from the code'
+	@echo 'make bench   all benchmarks, one table'
+	@echo 'make clean   stop, then remove .venv and everything else that was made here'
+
+run:
+	@$(PYTHON) deploy/setup.py run
+	@$(BIN)/posttrail up --detach --log "$(LOG)" $(UP_OPTIONS)
+
+stop:
+	@if [ -x $(BIN)/posttrail ]; then $(BIN)/posttrail down; else echo 'nothing runs'; fi
+
+test:
+	@$(PYTHON) deploy/setup.py test
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: tools
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: tools
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+docs: tools
+	@$(BIN)/python docs/generate.py
+
+bench: tools
+	@$(BIN)/python -m benchmarks
+
+clean: stop
+	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+
+tools:
+	@$(PYTHON) deploy/setup.py lint
