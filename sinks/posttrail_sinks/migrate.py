@@ -1,0 +1,77 @@
+"""The schema: brings a database to what this version needs, by plain SQL files in order.
+
+Knows no mail and no Kafka. Nothing in the files names a schema: the first one in search_path is
+meant, so that a replay can build the same tables beside the live ones.
+"""
+
+import contextlib
+import warnings
+from importlib.resources import as_file, files
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # on import yoyo asks for a directory that a server has not
+    from yoyo import read_migrations
+    from yoyo.backends.core.postgresql import PostgresqlBackend
+    from yoyo.connections import DatabaseURI
+    from yoyo.migrations import default_migration_table
+
+from posttrail_sinks.database import first_connection
+from posttrail_sinks.queries import query
+
+
+def _enter(connection: Connection, schema: str) -> None:
+    """Make the schema if it is missing, and put it first."""
+    name = sql.Identifier(schema)
+    with connection.cursor() as cursor:
+        cursor.execute(query("schema_exists"), {"schema": schema})
+        if cursor.fetchone() is None:  # IF NOT EXISTS asks for the right to make one even so
+            cursor.execute(sql.SQL(query("create_schema")).format(schema=name))
+        cursor.execute(sql.SQL(query("enter_schema")).format(schema=name))
+
+
+class _Backend(PostgresqlBackend):  # type: ignore[misc]  # yoyo has no types
+    """yoyo on connections that we make: it takes no libpq connection string."""
+
+    def __init__(self, dsn: str, schema: str) -> None:
+        self._dsn = dsn
+        self._schema = schema
+        super().__init__(
+            DatabaseURI("postgresql", "", "", "", None, "", {}), default_migration_table
+        )
+
+    def connect(self, _uri: DatabaseURI) -> Connection:
+        connection = first_connection(self._dsn, "posttrail-migrate")
+        connection.autocommit = True
+        _enter(connection, self._schema)
+        return connection
+
+    def copy(self) -> "_Backend":
+        return _Backend(self._dsn, self._schema)
+
+
+def _apply(backend: _Backend) -> list[str]:
+    backend.init_database()
+    with as_file(files(__package__) / "migrations") as directory:
+        missing = backend.to_apply(read_migrations(str(directory)))
+        backend.apply_migrations(missing)
+    return [migration.id for migration in missing]
+
+
+def migrate(dsn: str, schema: str = "public") -> list[str]:
+    """Bring the schema up to date; returns the migrations that were missing, in order.
+
+    Two at once are fine: the second waits and finds nothing to do. The lock is the session's, so
+    it dies with its holder, unlike the row that yoyo's own lock leaves behind.
+
+    Raises:
+        posttrail.errors.Unreachable: the server is not there or refuses us.
+        psycopg2.Error: a migration failed; none of its statements lasts.
+    """
+    with contextlib.closing(first_connection(dsn, "posttrail-migrate")) as lock:
+        with lock, lock.cursor() as cursor:
+            cursor.execute(query("migration_lock"), {"schema": schema})
+        with _Backend(dsn, schema) as backend:
+            return _apply(backend)

@@ -1,0 +1,1 @@
+COPY stage_aside FROM STDIN (NULL E'\x02')

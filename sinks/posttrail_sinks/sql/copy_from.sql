@@ -1,0 +1,1 @@
+COPY stage_from FROM STDIN (NULL E'\x02')

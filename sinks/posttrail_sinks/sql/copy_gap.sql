@@ -1,0 +1,1 @@
+COPY stage_gap FROM STDIN (NULL E'\x02')

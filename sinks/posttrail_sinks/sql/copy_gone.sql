@@ -1,0 +1,1 @@
+COPY stage_gone FROM STDIN (NULL E'\x02')

@@ -1,0 +1,1 @@
+COPY stage_id FROM STDIN (NULL E'\x02')

@@ -1,0 +1,1 @@
+COPY stage_move FROM STDIN (NULL E'\x02')

@@ -1,0 +1,1 @@
+COPY stage_noqueue FROM STDIN (NULL E'\x02')

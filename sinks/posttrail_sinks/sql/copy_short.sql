@@ -1,0 +1,1 @@
+COPY stage_short FROM STDIN (NULL E'\x02')

@@ -1,0 +1,1 @@
+COPY stage_to FROM STDIN (NULL E'\x02')

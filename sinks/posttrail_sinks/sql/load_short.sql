@@ -1,0 +1,10 @@
+-- All facts kept of the ids in the batch. OFFSET 0: one probe of the key per id, whatever the
+-- planner thinks of a stage that it has no statistics for.
+SELECT f.*
+FROM stage_id AS i, LATERAL (
+    SELECT
+        s.queue_id, s.host, s.instance, s.kind, s.received, s.born, s.fact
+    FROM short_fact AS s
+    WHERE s.queue_id = i.queue_id AND s.host = i.host AND s.instance = i.instance
+    OFFSET 0
+) AS f
