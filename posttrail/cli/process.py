@@ -1,0 +1,22 @@
+"""`posttrail process`: one processor, as a program that a supervisor runs."""
+
+import typer
+
+from posttrail import config, logs
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(process)
+
+
+def process() -> None:
+    """Turn log lines into facts until stopped; start as many as you like.
+
+    Waits for Kafka. Ends with 0 after SIGTERM or SIGINT, with 1 when it should be started anew.
+    """
+    from posttrail_processors.worker import run
+
+    settings = config.load()
+    logs.set_up(settings.logs)
+    run(settings)

@@ -1,0 +1,190 @@
+"""Faust's Kafka transport, mended: the only module that overrides Faust's private methods.
+
+Written against faust-streaming 0.15 and aiokafka 0.14 (pinned in pyproject.toml). What it changes:
+
+- reads committed records only (Faust does so in its exactly-once mode alone);
+- one Faust message for each partition and poll: Faust's cost is by message;
+- commits what `Progress` says, not Faust's list of acknowledged offsets, which skips gaps;
+- a commit that the broker refuses or that comes too late is tried again later, no reason to end;
+- a stop or a rebalance waits a little for the batch in hand, not for ever;
+- logs no message: they hold lines of mail.
+
+Registered as `posttrail://host:port` by the entry point group `faust.transports`.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka.consumer.consumer import AIOKafkaConsumer
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import ConsumerMessage
+
+from posttrail.logs import logger
+from posttrail_processors.progress import Batch, Partition, Progress
+
+if TYPE_CHECKING:
+    from posttrail_processors.app import App
+
+log = logger("process")
+
+PATIENCE_SECONDS = 3.0
+"""How long a stop or a rebalance waits for the batch in hand, and then for the commit."""
+
+
+class Fetched(NamedTuple):
+    """What one poll gave."""
+
+    records: Mapping[Any, list[Any]]
+    positions: Mapping[Partition, int | None]
+    """Where the next one begins, as of the same moment."""
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that talks to the group's coordinator and fetches."""
+
+    def _create_worker_consumer(self, transport: "Transport") -> AIOKafkaConsumer:
+        # Faust's only way to read_committed is this flag; true for longer it means transactions.
+        self.consumer.in_transaction = True
+        try:
+            return super()._create_worker_consumer(transport)
+        finally:
+            self.consumer.in_transaction = False
+
+    async def _commit(self, offsets: Mapping[Partition, int]) -> bool:
+        """Whether the broker took them. Faust would end the worker on any error."""
+        assignment = self.assignment()
+        wanted = {
+            TopicPartition(*partition): OffsetAndMetadata(offset, "")
+            for partition, offset in offsets.items()
+            if partition in assignment
+        }
+        try:
+            await self._ensure_consumer().commit(wanted)
+        except (KafkaError, IllegalStateError) as error:
+            log.warning("commit refused, tried again later", error=type(error).__name__)
+            return False
+        return True
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Fetched:
+        records = await super()._fetch_records(*args, **kwargs)
+        return Fetched(records, self.positions())
+
+    def positions(self) -> dict[Partition, int | None]:
+        """The offset that each partition's next fetch begins at; for any thread, never waits."""
+        consumer = self._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return {}
+        return {
+            (one.topic, one.partition): assignment.state_value(one)._position  # noqa: SLF001
+            for one in assignment.tps
+        }
+
+
+class Consumer(driver.Consumer):
+    """A consumer of batches."""
+
+    app: "App"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.progress: Progress = self.app.progress
+        self.scheduler = Whole()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def positions(self) -> dict[Partition, int | None]:
+        """See ConsumerThread.positions."""
+        found: dict[Partition, int | None] = self._thread.positions()
+        return found
+
+    async def on_partitions_assigned(
+        self, assigned: set[Partition], generation_id: int = 0
+    ) -> None:
+        """Called by the thread at the end of a rebalance."""
+        self.progress.assigned(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+        self.app.on_assignment(len(assigned))
+
+    async def seek_to_committed(self) -> Mapping[Partition, int | None]:
+        """Called after every rebalance, before the first fetch."""
+        found = await super().seek_to_committed()
+        offsets = {ensure_TP(one): _known(offset) for one, offset in found.items()}
+        self.progress.sought(offsets)
+        return offsets
+
+    async def _getmany(
+        self,
+        active_partitions: set[Partition] | None,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Mapping[Partition, list[Batch]]:
+        epoch = self.progress.epoch
+        fetched: Fetched = await super()._getmany(active_partitions, timeout)
+        records = {ensure_TP(one): found for one, found in fetched.records.items()}
+        return self.progress.take(epoch, records, fetched.positions)
+
+    def _to_message(self, tp: Partition, record: Batch) -> ConsumerMessage:
+        topic, partition = record.partition
+        return ConsumerMessage(
+            topic, partition, record.end - 1, 0.0, 0, (), None, record, None, 0, 0, tp,
+            generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    async def _add_gap(self, tp: Partition, offset_from: int, offset_to: int) -> None:
+        """Faust's list of gaps is not used; it would grow with every batch."""
+
+    def ack(self, message: Any) -> bool:
+        """Faust's mark that a message is done with; what is committed is Progress's affair."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    def _filter_committable_offsets(self, tps: Iterable[Partition]) -> dict[Partition, int]:  # noqa: ARG002
+        return self.progress.uncommitted()
+
+    async def _commit(self, offsets: Mapping[Partition, int]) -> bool:
+        taken = bool(await super()._commit(offsets))
+        if taken:
+            self.progress.committed(offsets)
+        return taken
+
+    async def wait_empty(self) -> None:
+        """Called when partitions are revoked and at the end; Faust would wait for ever."""
+        try:
+            await asyncio.wait_for(self.app.work.idle.wait(), PATIENCE_SECONDS)
+        except TimeoutError:
+            log.warning("not waiting for the batch in hand any longer; it will be read again")
+        try:
+            await asyncio.wait_for(self.commit_and_end_transactions(), PATIENCE_SECONDS)
+        except TimeoutError:
+            log.warning("no last commit; the last lines will be read again")
+
+    def verify_event_path(self, now: float, tp: Partition) -> None:
+        """Faust's own search for stalls only logs; posttrail_processors.watchdog acts."""
+
+
+class Whole:
+    """Faust's scheduler deals records out one by one; a batch is handed on whole."""
+
+    def iterate(
+        self, records: Mapping[Partition, list[Batch]]
+    ) -> Iterable[tuple[Partition, Batch]]:
+        """Each batch with its partition."""
+        return ((one, batch) for one, batches in records.items() for batch in batches)
+
+
+class Transport(driver.Transport):
+    """What Faust finds under `posttrail://`."""
+
+    Consumer = Consumer
+
+
+def _known(offset: int | None) -> int | None:
+    """A committed offset; the broker says -1 for none."""
+    return None if offset is None or offset < 0 else offset

@@ -1,0 +1,115 @@
+"""Ends a worker that takes nothing while lines wait, and one that cannot stop.
+
+A thread of its own with a client of its own: it works while the event loop is blocked or Faust's
+consumer is dead. It ends the process at once, which is safe at any moment: what was not handed on
+is not committed. Whoever runs the worker starts it anew.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from posttrail.config import Settings
+from posttrail.errors import Exit
+from posttrail.kafka_clients import base
+from posttrail.logs import logger
+from posttrail.metrics import LAG
+from posttrail.topics import RAW
+from posttrail_processors.progress import Partition, Progress
+from posttrail_processors.stall import Mark, Stall
+
+STOP_SECONDS = 10
+"""How long a stop may take before the process is ended."""
+ASK_SECONDS = 5.0
+
+Ends: TypeAlias = Callable[[Iterable[Partition]], Mapping[Partition, int]]
+Positions: TypeAlias = Callable[[], Mapping[Partition, int | None]]
+
+log = logger("process")
+
+
+class Watchdog(threading.Thread):
+    """Watches one worker until the process ends."""
+
+    def __init__(self, ends: Ends, positions: Positions, progress: Progress, limit: float) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._ends = ends
+        self._positions = positions
+        self._progress = progress
+        self._stall = Stall(limit)
+        self._interval = min(10.0, limit / 8)
+        self._limit = limit
+        self._stopping = threading.Event()
+        self._shown: set[Partition] = set()
+
+    def run(self) -> None:
+        """Look now and then; after `stopping`, give the stop its time."""
+        started = time.monotonic()
+        while not self._stopping.wait(self._interval):
+            self._look(time.monotonic(), started)
+        time.sleep(STOP_SECONDS)
+        log.warning("the stop took too long and was cut short; nothing is lost")
+        os._exit(Exit.OK)
+
+    def stopping(self) -> None:
+        """The worker was told to stop."""
+        self._stopping.set()
+
+    def _look(self, now: float, started: float) -> None:
+        states = self._progress.states()
+        try:
+            ends = self._ends(states)
+        except (KafkaException, TimeoutError):
+            self._stall.forget()  # the broker is away: waiting is right
+            return
+        positions = self._positions()
+        marks = {
+            one: Mark(ends[one], positions.get(one), state.taken, state.done)
+            for one, state in states.items()
+        }
+        self._show(marks)
+        if stalled := self._stall.seen(now, marks):
+            self._end(f"took nothing for {self._limit:g} s while lines wait", stalled)
+        if not self._progress.joined and now - started > self._limit:
+            self._end(f"got no word from the consumer group for {self._limit:g} s", [])
+
+    def _show(self, marks: Mapping[Partition, Mark]) -> None:
+        for topic, partition in self._shown - set(marks):
+            LAG.remove("process", topic, partition)
+        for (topic, partition), mark in marks.items():
+            LAG.labels("process", topic, partition).set(mark.lag)
+        self._shown = set(marks)
+
+    def _end(self, why: str, partitions: list[Partition]) -> None:
+        log.critical("stalled: ending, to be started anew", why=why, partitions=partitions)
+        os._exit(Exit.FAILED)
+
+
+def last_stable_offsets(settings: Settings) -> Ends:
+    """A function that asks the broker up to where partitions can be read.
+
+    It raises KafkaException or TimeoutError when the broker does not answer in time; it asks for
+    one more partition, so that it asks even when a worker has none.
+    """
+    always = (RAW.full_name(settings.kafka.prefix), 0)
+    admin = AdminClient(base(settings, "watchdog"), logger=logging.getLogger("posttrail.kafka"))
+
+    def ask(partitions: Iterable[Partition]) -> dict[Partition, int]:
+        wanted = {TopicPartition(*one): OffsetSpec.latest() for one in {*partitions, always}}
+        answers = admin.list_offsets(
+            wanted,
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=ASK_SECONDS,
+        )
+        return {
+            (one.topic, one.partition): answer.result(ASK_SECONDS).offset
+            for one, answer in answers.items()
+        }
+
+    return ask

@@ -1,0 +1,87 @@
+"""Runs one worker: waits for the broker and the topics, starts Faust, ends in good order."""
+
+import asyncio
+import signal
+import sys
+from typing import Any, NoReturn
+
+import faust
+import tenacity
+
+from posttrail import config, topics
+from posttrail.config import Settings
+from posttrail.errors import Exit, Unreachable
+from posttrail.logs import logger
+from posttrail.topic_admin import require
+from posttrail_processors.app import App, make
+from posttrail_processors.lines import Rules, read_line
+from posttrail_processors.watchdog import Watchdog, last_stable_offsets
+
+log = logger("process")
+
+
+class Worker(faust.Worker):
+    """Faust's worker without its own logging, its spinner and its renaming of the process."""
+
+    def __init__(self, app: App, watchdog: Watchdog, **kwargs: Any) -> None:
+        super().__init__(app, override_logging=False, quiet=True, **kwargs)
+        self.spinner = None  # it would set the root logger to DEBUG
+        self._watchdog = watchdog
+
+    async def on_startup_finished(self) -> None:
+        """Called by Faust once lines flow."""
+        log.info("ready")
+
+    def _schedule_shutdown(self, signal: signal.Signals) -> None:
+        log.info("stopping", signal=signal.name)
+        self._watchdog.stopping()
+        super()._schedule_shutdown(signal)
+
+    def _setproctitle(self, info: str, *, ident: str = "") -> None:
+        pass
+
+
+def run(settings: Settings) -> NoReturn:
+    """Process until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: always; OK after a signal, FAILED when it should be started anew.
+        posttrail.errors.NotReady: a topic is missing.
+        posttrail.errors.Unreachable: no broker is set and no embedded one runs.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.OK))  # until Faust takes over
+    wait_for_topics(settings)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    rules = Rules(verp_marker=settings.processor.verp_marker)
+    app = make(settings, lambda line, origin, received: read_line(line, origin, rules, received))
+    watchdog = Watchdog(
+        last_stable_offsets(settings),
+        app.positions,
+        app.progress,
+        settings.processor.stall_seconds,
+    )
+    watchdog.start()
+    Worker(app, watchdog, loop=loop).execute_from_commandline()
+    raise SystemExit(Exit.FAILED)
+
+
+def wait_for_topics(settings: Settings) -> None:
+    """Return once the broker answers and has the topics; units may start in any order.
+
+    Raises:
+        posttrail.errors.NotReady: the broker answers and a topic is missing or not as declared.
+        posttrail.errors.Unreachable: no broker is set and no embedded one runs.
+    """
+    config.bootstrap(settings)
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Unreachable),
+        wait=tenacity.wait_exponential(0.5, max=10),
+        before_sleep=lambda state: log.warning("waiting for Kafka", why=str(_error(state))),
+    ):
+        with attempt:
+            require(settings, topics.RAW, topics.DELIVERIES, topics.DEAD)
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None

@@ -1,0 +1,102 @@
+"""A batch of lines becomes facts, letters and counts that add up; nothing raises."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from posttrail_processors.lines import Outcome
+from posttrail_processors.parse.parsed import Parsed
+from posttrail_processors.progress import Batch
+from posttrail_processors.reading import Reading, microseconds, read
+
+from posttrail.dead_letters import read as read_letter
+from posttrail.records import FromFact, Origin, decode_fact
+
+TP = ("maillog.raw", 3)
+
+
+class Line(msgspec.Struct, frozen=True):
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"mx1"
+    timestamp: int | None = 1_574_871_562_000
+
+
+def parsed(action: str) -> Parsed:
+    return Parsed(
+        t=1, host="mx1", instance="postfix", service=None, component="smtpd", pid=1,
+        queue_id=None, action=action, fields={},
+    )  # fmt: skip
+
+
+def stand_in(line: bytes, origin: Origin, received: int | None) -> Outcome:
+    """Reads `facts 2`, `ignored`, `foreign` and `dead`; anything else is a bug."""
+    kind, _, number = line.decode().partition(" ")
+    if kind == "facts":
+        fact = FromFact(
+            t=received or 0, host="mx1", instance="postfix", component="qmgr", queue_id="2F0AC",
+            origin=origin,
+        )  # fmt: skip
+        return Outcome("fact", parsed("from"), (fact,) * int(number), None)
+    if kind == "dead":
+        return Outcome("dead", parsed("unknown"), (), "unknown shape")
+    if kind == "ignored":
+        return Outcome("ignored", parsed("connect"), (), None)
+    if kind == "foreign":
+        return Outcome("foreign", parsed("foreign"), (), None)
+    raise ValueError(line)
+
+
+def reading(*values: bytes | None) -> Reading:
+    records: Sequence[Line] = [Line(10 + number, value) for number, value in enumerate(values)]
+    return read(Batch(TP, 10, 10 + len(values), records), stand_in)
+
+
+def test_every_line_is_counted_once() -> None:
+    found = reading(b"facts 2", b"ignored", b"foreign", b"dead", b"a bug", None, b"facts 0")
+
+    assert found.tally.lines == {"fact": 2, "ignored": 1, "foreign": 1, "dead": 3}
+    assert found.tally.total() == 7
+    assert found.tally.ignored == {("smtpd", "connect"): 1}
+    assert found.tally.facts == {FromFact: 2}
+
+
+def test_a_fact_carries_the_origin_of_its_line() -> None:
+    [fact] = reading(b"facts 1").facts
+
+    assert fact.key == b"mx1/postfix/2F0AC"
+    assert decode_fact(fact.value).origin == (3, 10)
+
+
+def test_a_line_is_told_when_kafka_got_it() -> None:
+    [fact] = reading(b"facts 1").facts
+
+    assert decode_fact(fact.value).t == 1_574_871_562_000_000
+
+
+def test_a_record_without_a_time_has_none() -> None:
+    assert microseconds(-1) is None
+    assert microseconds(None) is None
+
+
+def test_a_dead_line_is_kept_byte_for_byte() -> None:
+    [record] = reading(b"dead \x00 as it came").letters
+
+    letter = read_letter(record.key, record.value, record.headers, record.timestamp)
+    assert letter.value == b"dead \x00 as it came"
+    assert (letter.key, letter.reason, letter.stage) == (b"mx1", "unknown shape", "process")
+    assert (letter.topic, letter.origin) == ("maillog.raw", (3, 10))
+    assert letter.received == 1_574_871_562_000
+
+
+def test_a_bug_becomes_a_dead_letter_that_names_the_place() -> None:
+    found = reading(b"secret@example.com", b"facts 1")
+
+    [record] = found.letters
+    letter = read_letter(record.key, record.value, record.headers, record.timestamp)
+    assert re.fullmatch(
+        r"internal error: ValueError in test_processor_reading\.py:\d+", letter.reason
+    )
+    assert [bug.origin for bug in found.bugs] == [(3, 10)]
+    assert "secret" not in repr(found.bugs)
+    assert len(found.facts) == 1, "the lines behind it are read"
