@@ -1,0 +1,1 @@
+"""What was read becomes facts: typed, in range, as long as PostgreSQL takes it. Pure."""
