@@ -5,7 +5,9 @@ Knows no table. Source of the format: PostgreSQL manual, COPY, "Text Format".
 
 from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 Value: TypeAlias = str | int | float | bool | None
 
@@ -14,15 +16,6 @@ NULL = "\x02"
 
 _READ_BYTES = 1 << 16
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", NULL: "\\x02"})
-
-
-class Cursor(Protocol):
-    """What is needed of a psycopg2 cursor here."""
-
-    rowcount: int
-
-    def copy_expert(self, sql: str, file: BytesIO, size: int = ...) -> None:
-        """Run COPY with this stream."""
 
 
 def _escaped(value: Value) -> str:

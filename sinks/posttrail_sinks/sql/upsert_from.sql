@@ -47,7 +47,7 @@ ON CONFLICT (queue_id, host, instance, born) DO UPDATE SET
             (excluded.sender_rank, excluded.sender, excluded.verp_id, excluded.verp_sender)
         ) AS g (sender_rank, sender, verp_id, verp_sender)
         ORDER BY g.sender_rank DESC NULLS LAST, g.sender DESC NULLS LAST,
-            g.verp_id DESC NULLS LAST, g.verp_sender DESC NULLS LAST
+            coalesce(g.verp_id, '') DESC, coalesce(g.verp_sender, '') DESC
         LIMIT 1
     ),
     status = CASE WHEN d.status_order IS NULL OR excluded.status_order > d.status_order

@@ -1,0 +1,135 @@
+"""Which mail is meant by a short queue id: the mails of one id are told apart by all its lines.
+
+A pure function of the set of facts of one (host, instance, queue id): the order in which they came
+does not matter. Knows no table and no clock. What Postfix does (global/mail_queue.c): a short id is
+the microseconds of the queue file's birth and its inode; the inode, and so the id, is free again
+once the file is removed.
+"""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from posttrail.identity import SECOND, born_of_short_id, opener
+from posttrail.records import FromFact, ToFact
+
+ShortFact: TypeAlias = FromFact | ToFact
+FactId: TypeAlias = tuple[str, int, int, int]
+"""Kind, partition, offset, ordinal: one per fact."""
+
+LATE = 10 * SECOND
+"""How much later than it happened a line may be logged: daemons write independently."""
+INTAKE_PAUSE = 3600 * SECOND
+"""How long a client may pause between its recipients and the message."""
+
+_CLOSING = frozenset({"removed", "canceled"})
+_VERDICTS = frozenset({"rejected", "discarded"})
+_INTAKE = frozenset({"smtpd", "qmqpd", "pickup", "cleanup"})
+
+
+def kind(fact: ShortFact) -> str:
+    """`from` or `to`: one line can give one of each with the same origin and ordinal."""
+    return "from" if isinstance(fact, FromFact) else "to"
+
+
+def fact_id(fact: ShortFact) -> FactId:
+    """What makes a fact that comes again the same fact."""
+    return (kind(fact), *fact.origin, fact.ordinal)
+
+
+def _order(fact: ShortFact) -> tuple[int, tuple[int, int], str, int]:
+    return fact.t, fact.origin, kind(fact), fact.ordinal
+
+
+def born_of(fact: ShortFact) -> int:
+    """When a mail was born that this line opened, microseconds since 1970 UTC.
+
+    A stamp in whole seconds stands for the whole second; one with a fraction may be cut to
+    milliseconds.
+    """
+    tolerance = SECOND - 1 if fact.t % SECOND == 0 else 1000
+    return born_of_short_id(fact.queue_id, fact.t, tolerance)
+
+
+def _opening(fact: ShortFact) -> str | None:
+    """`arrival`, `mention` or None; every line of cleanup is from a mail's beginning."""
+    found = opener(fact) if isinstance(fact, FromFact) else None
+    return "mention" if found is None and fact.component == "cleanup" else found
+
+
+class Generation:
+    """One mail of a short id."""
+
+    __slots__ = ("arrived", "born", "closed", "delivering", "facts", "first", "headless", "last")
+
+    def __init__(self, opened_by: ShortFact) -> None:
+        self.born = born_of(opened_by)
+        self.first = self.last = opened_by.t
+        self.arrived = False
+        """Whether the line that only a new mail has is among the facts."""
+        self.headless = True
+        """Whether no line is there that can open a mail."""
+        self.delivering: int | None = None
+        """Since when lines are logged that come after the queueing."""
+        self.closed: int | None = None
+        """When the queue file was removed."""
+        self.facts: list[ShortFact] = []
+
+    def add(self, fact: ShortFact) -> None:
+        """Take the next fact in order."""
+        self.facts.append(fact)
+        self.last = fact.t
+        opening = _opening(fact)
+        self.arrived = self.arrived or opening == "arrival"
+        self.headless = self.headless and opening is None
+        if self.delivering is None and fact.component not in _INTAKE:
+            self.delivering = fact.t
+        if self.closed is None and isinstance(fact, FromFact):
+            self._close(fact)
+
+    def _close(self, fact: FromFact) -> None:
+        if fact.removed_at is not None or fact.status in _CLOSING:
+            self.closed = fact.t
+        elif fact.status in _VERDICTS:
+            self.closed = fact.t + LATE  # cleanup may say more before the file goes
+
+    def holds(self, fact: ShortFact, lifetime: int) -> bool:
+        """Whether the next fact in order belongs to this mail, and not to a younger one."""
+        born = born_of(fact)
+        if born <= self.born:
+            return True  # ids are given in order: no younger mail can be that old
+        opening = _opening(fact)
+        if opening == "arrival":
+            return self._is_late_arrival(fact, born)
+        if self.closed is not None:
+            # The id cannot have been free before the removal.
+            return born < self.closed if opening else fact.t <= self.closed + LATE
+        if fact.t - self.last > lifetime:
+            return False
+        return fact.component != "cleanup" or self._is_being_made(fact.t)
+
+    def _is_late_arrival(self, fact: ShortFact, born: int) -> bool:
+        """pickup and smtpd may log after cleanup did, which had opened the mail then."""
+        if self.arrived:
+            return False
+        return fact.t - self.first <= LATE if self.closed is None else born < self.closed
+
+    def _is_being_made(self, t: int) -> bool:
+        """cleanup is done with a mail before it is delivered."""
+        delivered = self.delivering is not None and t > self.delivering + LATE
+        return not delivered and t - self.last <= INTAKE_PAUSE
+
+
+def assign(facts: Iterable[ShortFact], lifetime: int) -> list[Generation]:
+    """The mails of one short id, oldest first, each with its facts.
+
+    Args:
+        facts: all facts of one (host, instance, queue id), each once, in any order.
+        lifetime: microseconds after which silence ends a mail: more than Postfix's
+            maximal_queue_lifetime.
+    """
+    generations: list[Generation] = []
+    for fact in sorted(facts, key=_order):
+        if not generations or not generations[-1].holds(fact, lifetime):
+            generations.append(Generation(fact))
+        generations[-1].add(fact)
+    return generations

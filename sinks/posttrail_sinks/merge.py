@@ -1,0 +1,261 @@
+"""Facts of one batch merged into rows, by the same joins as sql/upsert_*.sql merges rows.
+
+Every column is a join (commutative, associative, idempotent): the order, the repetition and the
+batching of facts do not matter. Pure; knows no connection. Which mail a fact belongs to (`born`) is
+decided before.
+"""
+
+from ipaddress import ip_address
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from posttrail.records import Fact, FromFact, ToFact
+from posttrail_sinks.copy_text import Value, array
+from posttrail_sinks.packing import packed
+
+MailKey: TypeAlias = tuple[str, str, str, int]
+"""(queue_id, host, instance, born): born in microseconds since 1970 UTC."""
+RecipientKey: TypeAlias = tuple[str, str, str, int, str, str]
+"""A mail's key, recipient, orig_recipient."""
+
+NEWEST_ATTEMPTS = 20
+"""Attempts kept in full; all are counted. sql function newest_attempts() names it too."""
+
+INTAKE = frozenset({"smtpd", "qmqpd", "pickup", "cleanup"})
+"""The daemons that log a mail's beginning."""
+
+_RANKS = {
+    "queued": 0, "held": 0, "expired": 0,
+    "canceled": 1, "removed": 1,
+    "rejected": 2, "discarded": 2,
+}  # fmt: skip
+"""An end beats what was before, however late that is logged; and why a mail ended beats that it is
+gone, which cleanup and qmgr may log after."""
+
+# Columns that keep the largest value that any line gave. A mail has one client, one size, one
+# message-id; where lines differ all the same, the largest is the same in every order.
+_LARGEST = (
+    "removed_at", "uid", "size", "nrcpt", "client_port", "client_name", "sasl_method",
+    "sasl_username", "sasl_sender", "orig_queue_id", "orig_client_name", "requeued_from",
+    "message_id", "resent_message_id", "subject", "proto", "helo",
+)  # fmt: skip
+_largest_of = attrgetter(*_LARGEST)
+
+Order: TypeAlias = tuple[int, int, int, int, int]
+"""Rank, t, partition, offset, ordinal."""
+_Sender: TypeAlias = tuple[int, str, str | None, str | None]
+
+
+def _larger(a: Any, b: Any) -> Any:
+    if b is None or a == b:
+        return a
+    return b if a is None or b > a else a
+
+
+def _larger_address(a: str | None, b: str | None) -> str | None:
+    """As PostgreSQL orders inet: IPv4 before IPv6, then by the bits."""
+    if a is None or b is None or a == b:
+        return b if a is None else a
+    left, right = ip_address(a), ip_address(b)
+    return b if (right.version, int(right)) > (left.version, int(left)) else a
+
+
+def _sender_order(sender: _Sender) -> tuple[int, str, str, str]:
+    rank, text, verp_id, verp_sender = sender
+    return rank, text, verp_id or "", verp_sender or ""
+
+
+def _order(fact: Fact, rank: int) -> Order:
+    partition, offset = fact.origin
+    return rank, fact.t, partition, offset, fact.ordinal
+
+
+class MailRow:
+    """A row of delivery_from in the making."""
+
+    __slots__ = (
+        "addresses", "ambiguous", "bounce_ids", "delay_ids", "dsn_ids", "expired_at", "key",
+        "largest", "partial", "reason", "reason_order", "sender", "status", "status_order",
+        "t_first", "t_last",
+    )  # fmt: skip
+
+    def __init__(self, key: MailKey, t: int) -> None:
+        self.key = key
+        self.t_first = self.t_last = t
+        self.expired_at: int | None = None
+        self.largest: tuple[Any, ...] | None = None
+        self.addresses: tuple[str | None, str | None] = (None, None)
+        self.sender: _Sender | None = None
+        self.status_order: Order | None = None
+        self.status: str | None = None
+        self.reason_order: Order | None = None
+        self.reason: str | None = None
+        self.bounce_ids: frozenset[str] = frozenset()
+        self.delay_ids: frozenset[str] = frozenset()
+        self.dsn_ids: frozenset[str] = frozenset()
+        self.partial = True
+        self.ambiguous = False
+
+    def see(self, fact: Fact) -> None:
+        """Take what every line of the mail tells: when it was, and whether the mail began here."""
+        self.t_first = min(self.t_first, fact.t)
+        self.t_last = max(self.t_last, fact.t)
+        if fact.component in INTAKE:
+            self.partial = False
+
+    def learn(self, fact: FromFact) -> None:
+        """Take what a line about the mail as a whole tells."""
+        values = _largest_of(fact)
+        known = self.largest
+        self.largest = values if known is None else tuple(map(_larger, known, values))
+        if fact.client_addr is not None or fact.orig_client_addr is not None:
+            client, orig_client = self.addresses
+            self.addresses = (
+                _larger_address(client, fact.client_addr),
+                _larger_address(orig_client, fact.orig_client_addr),
+            )
+        if fact.sender is not None:
+            self._learn_sender(fact, fact.sender)
+        if fact.status is not None or fact.reason is not None:
+            self._learn_status(fact)
+        if fact.bounce_ids or fact.delay_ids or fact.dsn_ids:
+            self.bounce_ids |= frozenset(fact.bounce_ids)
+            self.delay_ids |= frozenset(fact.delay_ids)
+            self.dsn_ids |= frozenset(fact.dsn_ids)
+        self.ambiguous = self.ambiguous or fact.ambiguous
+
+    def _learn_sender(self, fact: FromFact, sender: str) -> None:
+        """What qmgr logs (with the size) is the sender after rewriting: it wins."""
+        new = (int(fact.size is not None), sender, fact.verp_id, fact.verp_sender)
+        if self.sender is None or _sender_order(new) > _sender_order(self.sender):
+            self.sender = new
+
+    def _learn_status(self, fact: FromFact) -> None:
+        rank = _RANKS.get(fact.status or "", -1)
+        order = _order(fact, rank)
+        if fact.status is not None and (self.status_order is None or order > self.status_order):
+            self.status_order, self.status = order, fact.status
+        if fact.reason is not None and (self.reason_order is None or order > self.reason_order):
+            self.reason_order, self.reason = order, fact.reason
+        # postsuper logs `expired` when someone asks for it; it is so when qmgr says so.
+        if fact.status == "expired" and fact.component != "postsuper":
+            self.expired_at = max(self.expired_at or 0, fact.t)
+
+    def values(self) -> list[Value]:
+        """The columns of stage_from, in its order."""
+        return [
+            *self.key, self.t_first, self.t_last, self.expired_at,
+            *(self.largest or _NOTHING), *self.addresses, *(self.sender or _NO_SENDER),
+            self.status_order and array(self.status_order), self.status,
+            self.reason_order and array(self.reason_order), self.reason,
+            _text_array(self.bounce_ids), _text_array(self.delay_ids), _text_array(self.dsn_ids),
+            self.partial, self.ambiguous,
+        ]  # fmt: skip
+
+
+_NOTHING = (None,) * len(_LARGEST)
+_NO_SENDER = (None, None, None, None)
+
+
+def _text_array(ids: frozenset[str]) -> str | None:
+    return array(sorted(ids)) if ids else None
+
+
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt as it stands in delivery_to.attempts."""
+
+    t: int
+    origin: tuple[int, int]
+    status: str
+    ordinal: int = 0
+    dsn: str | None = None
+    relay: str | None = None
+    delay: float | None = None
+    response: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_shown_of = attrgetter(
+    "relay", "relay_name", "relay_addr", "relay_port", "delay", "delays", "conn_use", "tls", "dsn",
+    "status", "probe", "softbounce", "response", "next_queue_id", "ambiguous",
+)  # fmt: skip
+_DELAYS = 5
+
+
+def _attempt(fact: ToFact) -> Attempt:
+    return Attempt(
+        fact.t, fact.origin, fact.status, fact.ordinal, fact.dsn, fact.relay, fact.delay,
+        fact.response,
+    )  # fmt: skip
+
+
+def attempt_order(fact: ToFact) -> Order:
+    """Which attempt a row shows: the greatest. An end beats a deferral, then the later wins."""
+    return _order(fact, int(fact.status != "deferred"))
+
+
+class RecipientRow:
+    """A row of delivery_to in the making."""
+
+    __slots__ = ("attempts", "key", "order", "shown", "t_first", "t_last")
+
+    def __init__(self, key: RecipientKey, fact: ToFact) -> None:
+        self.key = key
+        self.t_first = self.t_last = fact.t
+        self.order = attempt_order(fact)
+        self.shown = fact
+        self.attempts = {packed(fact.origin, fact.ordinal): fact}
+
+    def learn(self, fact: ToFact) -> None:
+        """Take one more attempt."""
+        self.t_first = min(self.t_first, fact.t)
+        self.t_last = max(self.t_last, fact.t)
+        order = attempt_order(fact)
+        if order > self.order:
+            self.order, self.shown = order, fact
+        self.attempts[packed(fact.origin, fact.ordinal)] = fact
+
+    def _newest(self) -> list[Attempt]:
+        if len(self.attempts) == 1:
+            return [_attempt(self.shown)]
+        in_order = sorted(self.attempts.values(), key=lambda fact: _order(fact, 0))
+        return [_attempt(fact) for fact in in_order[-NEWEST_ATTEMPTS:]]
+
+    def values(self) -> list[Value]:
+        """The columns of stage_to, in its order."""
+        rank, t, partition, offset, ordinal = self.order
+        shown = list(_shown_of(self.shown))
+        if shown[_DELAYS] is not None:
+            shown[_DELAYS] = array(shown[_DELAYS])
+        return [
+            *self.key, self.t_first, self.t_last, bool(rank), t, partition, offset, ordinal,
+            *shown, array(sorted(self.attempts)), _encode(self._newest()).decode(),
+        ]  # fmt: skip
+
+
+class Rows:
+    """Rows of mails and recipients in the making: what a batch adds to the tables."""
+
+    def __init__(self) -> None:
+        self.mails: dict[MailKey, MailRow] = {}
+        self.recipients: dict[RecipientKey, RecipientRow] = {}
+
+    def add(self, fact: FromFact | ToFact, born: int) -> None:
+        """Merge a fact into the rows of the mail that was born then."""
+        key = (fact.queue_id, fact.host, fact.instance, born)
+        mail = self.mails.get(key)
+        if mail is None:
+            mail = self.mails[key] = MailRow(key, fact.t)
+        mail.see(fact)
+        if isinstance(fact, FromFact):
+            mail.learn(fact)
+            return
+        orig_recipient = fact.recipient if fact.orig_recipient is None else fact.orig_recipient
+        recipient_key = (*key, fact.recipient, orig_recipient)
+        recipient = self.recipients.get(recipient_key)
+        if recipient is None:
+            self.recipients[recipient_key] = RecipientRow(recipient_key, fact)
+        else:
+            recipient.learn(fact)

@@ -1,0 +1,153 @@
+"""Facts into tables: stages a batch, merges it with what is there.
+
+Runs inside the caller's transaction and never ends it. Knows no Kafka and no offsets. First comes
+what takes no lock that another session could want (reading, COPY into the session's own tables),
+then what does, in one order for all: partitions, delivery_from, delivery_to, the rest, each by key.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
+
+from posttrail.errors import Retry
+from posttrail.records import AnyFact, FromFact, ToFact, decode_fact
+from posttrail_sinks import partitions, prepared, short_ids
+from posttrail_sinks.merge import Rows
+from posttrail_sinks.policy import DAY, Policy
+from posttrail_sinks.prepared import Prepared
+from posttrail_sinks.queries import query
+from posttrail_sinks.short_ids import Decision, IdKey, Plan, Span, Stored
+from posttrail_sinks.staging import stage, stage_ids
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a batch changed."""
+
+    rows: dict[str, int]
+    """Rows made or changed, by table."""
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class Writer:
+    """Writes facts as the settings say."""
+
+    def __init__(self, policy: Policy | None = None, now: Callable[[], int] = _now) -> None:
+        """A writer.
+
+        Args:
+            policy: how long things are kept and waited for.
+            now: the time of receipt, microseconds since 1970 UTC.
+        """
+        self.policy = policy or Policy()
+        self.now = now
+
+    def prepare_connection(self, connection: Connection) -> None:
+        """Make the session's stages, once per connection; commits."""
+        with connection, connection.cursor() as cursor:
+            cursor.execute(query("stages"))
+
+    def prepare(self, facts: Iterable[AnyFact]) -> Prepared:
+        """Sort and merge a batch, in any order, outside of any transaction."""
+        return prepared.prepare(facts, self.now(), self.policy)
+
+    def write(self, cursor: Cursor, batch: Prepared) -> Written:
+        """Bring a batch into the tables: inside the caller's open transaction, once in each.
+
+        Raises:
+            psycopg2.Error, ValueError: a fact that PostgreSQL refuses, or trouble with the server.
+            posttrail.errors.Retry: another session worked on the same ids; roll back, try again.
+        """
+        rows = Rows()
+        plan = self._plan(cursor, batch, rows)
+        stage(cursor, batch, plan, rows)
+        return _merge(cursor, batch, plan, rows)
+
+    def _plan(self, cursor: Cursor, batch: Prepared, rows: Rows) -> Plan:
+        if not batch.short:
+            return Plan([], [], {}, [])
+        stage_ids(cursor, batch.short)
+        decisions = short_ids.decide(_load(cursor), batch.short, batch.now, self.policy)
+        doubtful = [decision for decision in decisions if decision.has_forgotten()]
+        if doubtful:
+            spans = _spans(cursor, doubtful, self.policy)
+            decisions = [
+                decision.without_absorbed(spans[decision.key], rows)
+                if decision.key in spans
+                else decision
+                for decision in decisions
+            ]
+        return short_ids.plan(decisions, rows)
+
+
+def _load(cursor: Cursor) -> dict[IdKey, list[Stored]]:
+    """The facts kept of the staged ids."""
+    cursor.execute(query("load_short"))
+    found: dict[IdKey, list[Stored]] = {}
+    for queue_id, host, instance, received, born, text in cursor:
+        fact = decode_fact(text.encode())
+        assert isinstance(fact, FromFact | ToFact)
+        found.setdefault((queue_id, host, instance), []).append(Stored(fact, received, born))
+    return found
+
+
+def _spans(cursor: Cursor, decisions: list[Decision], policy: Policy) -> dict[IdKey, list[Span]]:
+    """The mails with rows of the ids that may be old, around the time of the batch."""
+    days = policy.generation_days * DAY
+    bounds = {
+        "first": min(decision.first() for decision in decisions) - days,
+        "last": max(decision.last() for decision in decisions) + DAY,
+    }
+    cursor.execute(query("find_mails"), bounds)
+    wanted = {decision.key for decision in decisions}
+    found: dict[IdKey, list[Span]] = {}
+    for queue_id, host, instance, born, t_first, t_last in cursor:
+        key = (queue_id, host, instance)
+        if key in wanted:
+            found.setdefault(key, []).append(Span(born, t_first, t_last))
+    return found
+
+
+def _merge(cursor: Cursor, batch: Prepared, plan: Plan, short_rows: Rows) -> Written:
+    """What is staged, into the tables."""
+    written = {}
+    births = [key[3] for key in (*batch.rows.mails, *short_rows.mails)]
+    times = births + [fact.t for fact in batch.noqueue]
+    if times:
+        partitions.ensure(cursor, {partitions.day_of(t) for t in times})
+    if plan.gone:
+        _run(cursor, "delete_gone", _bounds([key[3] for key in plan.gone]))
+    if births:
+        written["delivery_from"] = _run(cursor, "upsert_from")
+        written["delivery_to"] = _run(cursor, "upsert_to")
+        _run(cursor, "close_expired", _bounds(births))
+    if batch.noqueue:
+        written["noqueue"] = _run(cursor, "insert_noqueue")
+    if batch.gaps:
+        written["log_gap"] = _run(cursor, "insert_gap")
+    if batch.aside or plan.aside:
+        written["set_aside"] = _run(cursor, "insert_aside")
+    _keep_short(cursor, plan)
+    return Written(written)
+
+
+def _keep_short(cursor: Cursor, plan: Plan) -> None:
+    inserted = _run(cursor, "insert_short") if plan.inserts else 0
+    moved = _run(cursor, "move_short") if plan.moves else 0
+    if (inserted, moved) != (len(plan.inserts), len(plan.moves)):
+        raise Retry("another session worked on the same short ids")
+
+
+def _bounds(times: Iterable[int]) -> dict[str, int]:
+    found = list(times)
+    return {"first": min(found), "last": max(found)}
+
+
+def _run(cursor: Cursor, name: str, values: Mapping[str, int] | None = None) -> int:
+    cursor.execute(query(name), values)
+    return cursor.rowcount
