@@ -7,19 +7,18 @@ becomes a dead letter, which a later version takes up again.
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from posttrail.config import Processor
 from posttrail.dead_letters import DeadLetter, Headers, headers
 from posttrail.identity import deliveries_key
 from posttrail.records import AnyFact, LineClass, Origin, encode_fact
+from posttrail_processors.lines import Outcome, Rules, read_line
 from posttrail_processors.progress import Batch, RawRecord
 
-if TYPE_CHECKING:
-    from posttrail_processors.lines import Outcome
-
-Reader: TypeAlias = Callable[[bytes, Origin, int | None], "Outcome"]
+Reader: TypeAlias = Callable[[bytes, Origin, int | None], Outcome]
 """Reads one line: the line, its origin, when Kafka got it (microseconds since 1970 UTC)."""
 
 
@@ -65,6 +64,12 @@ class Reading(msgspec.Struct):
 
 
 _NO_HEADERS: Headers = []
+
+
+def reader_of(processor: Processor) -> Reader:
+    """The parser of today, with the rules of the settings."""
+    rules = Rules(verp_marker=processor.verp_marker)
+    return lambda line, origin, received: read_line(line, origin, rules, received)
 
 
 def read(batch: Batch, reader: Reader) -> Reading:
@@ -130,7 +135,7 @@ def _letter(batch: Batch, record: RawRecord, reason: str) -> Outgoing:
     )
 
 
-def _count(tally: Tally, outcome: "Outcome") -> None:
+def _count(tally: Tally, outcome: Outcome) -> None:
     tally.lines[outcome.cls] += 1
     for fact in outcome.facts:
         tally.facts[type(fact)] += 1

@@ -14,7 +14,7 @@ from posttrail.errors import Exit, Unreachable
 from posttrail.logs import logger
 from posttrail.topic_admin import require
 from posttrail_processors.app import App, make
-from posttrail_processors.lines import Rules, read_line
+from posttrail_processors.reading import reader_of
 from posttrail_processors.watchdog import Watchdog, last_stable_offsets
 
 log = logger("process")
@@ -53,8 +53,7 @@ def run(settings: Settings) -> NoReturn:
     wait_for_topics(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    rules = Rules(verp_marker=settings.processor.verp_marker)
-    app = make(settings, lambda line, origin, received: read_line(line, origin, rules, received))
+    app = make(settings, reader_of(settings.processor))
     watchdog = Watchdog(
         last_stable_offsets(settings),
         app.positions,
