@@ -5,7 +5,7 @@ from types import ModuleType
 
 import typer
 
-from posttrail.cli import dead, process, status, supervise, topics, trace, up
+from posttrail.cli import dead, migrate, process, sink, status, supervise, topics, trace, up
 from posttrail.errors import Exit, PosttrailError
 
 app = typer.Typer(
@@ -18,7 +18,17 @@ app = typer.Typer(
 
 
 # Each module's `register(app)` adds its commands; stages load only when their command runs.
-COMMAND_MODULES: tuple[ModuleType, ...] = (dead, process, status, supervise, topics, trace, up)
+COMMAND_MODULES: tuple[ModuleType, ...] = (
+    dead,
+    migrate,
+    process,
+    sink,
+    status,
+    supervise,
+    topics,
+    trace,
+    up,
+)
 
 for _module in COMMAND_MODULES:
     _module.register(app)

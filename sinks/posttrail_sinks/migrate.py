@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from yoyo.connections import DatabaseURI
     from yoyo.migrations import default_migration_table
 
-from posttrail_sinks.database import first_connection
+from posttrail_sinks.database import first_connection, understood
 from posttrail_sinks.queries import query
 
 
@@ -68,10 +68,25 @@ def migrate(dsn: str, schema: str = "public") -> list[str]:
 
     Raises:
         posttrail.errors.Unreachable: the server is not there or refuses us.
-        psycopg2.Error: a migration failed; none of its statements lasts.
+        posttrail.errors.NotReady: a migration failed; none of its statements lasts.
     """
-    with contextlib.closing(first_connection(dsn, "posttrail-migrate")) as lock:
-        with lock, lock.cursor() as cursor:
-            cursor.execute(query("migration_lock"), {"schema": schema})
+    lock = first_connection(dsn, "posttrail-migrate")
+    lock.autocommit = True  # an idle transaction would be ended after seconds
+    with contextlib.closing(lock), understood(), lock.cursor() as cursor:
+        cursor.execute(query("migration_lock"), {"schema": schema})
         with _Backend(dsn, schema) as backend:
             return _apply(backend)
+
+
+def make_roles(dsn: str, schema: str = "public") -> None:
+    """Make the roles of owner, writer and reader, and give them what they need; may be repeated.
+
+    Raises:
+        posttrail.errors.Unreachable: the server is not there or refuses us.
+        posttrail.errors.NotReady: the schema is not there, or we may not make roles.
+    """
+    connection = first_connection(dsn, "posttrail-migrate")
+    enter = sql.SQL(query("enter_schema")).format(schema=sql.Identifier(schema))
+    with contextlib.closing(connection), understood(), connection, connection.cursor() as cursor:
+        cursor.execute(enter)
+        cursor.execute(query("roles"))
