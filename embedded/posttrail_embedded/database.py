@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import psycopg2
 from posttrail.errors import Stop
 from posttrail_embedded import accounts
 from posttrail_embedded.ports import LOOPBACK, free_ports
-from posttrail_embedded.process import Child, log_tail, wait_until_ready
+from posttrail_embedded.process import Child, PortTaken, log_tail, start_and_wait
 
 MAJOR_VERSION = 18
 NAME = "posttrail"
@@ -68,6 +69,8 @@ class EmbeddedPostgres:
         """
         self._directory = directory
         self._data = directory / "data"
+        self._password_file = directory / "password"
+        self._account = accounts.account()
         self._log = log
         self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE)
         self._port = 0
@@ -78,21 +81,33 @@ class EmbeddedPostgres:
         """Connection string for libpq, once started; it holds the password."""
         return f"postgresql://{NAME}:{self._password()}@{LOOPBACK}:{self._port}/{database}"
 
-    def start(self) -> None:
+    def start(self) -> Child:
         """Start it, wait until it answers, and make the database the first time.
 
         Raises:
             posttrail.errors.Stop: it did not start; the message has its last log lines.
         """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o711)
-        prefix = self._prefix()
-        if not (self._data / "PG_VERSION").exists():
-            self._initialize(prefix)
+        if not self._data.exists():
+            self._initialize()
+        child = self._start_somewhere()
+        self._make_database()
+        return child
+
+    def start_again(self) -> Child:
+        """Start it on the same port after it ended; does not wait."""
         self._clear_the_dead()
-        for tries_left in reversed(range(_TRIES)):
-            if self._run(prefix, last_try=tries_left == 0):
-                self._make_database()
-                return
+        options = [
+            option
+            for name, value in {**self._settings, "port": str(self._port)}.items()
+            for option in ("-c", f"{name}={value}")
+        ]
+        self.child = Child(
+            [*self._prefix(), str(self._bin / "postgres"), "-D", str(self._data), *options],
+            log=self._log, env=_environment(), stop_signal=signal.SIGINT, grace=_STOP_S,
+            cwd=Path("/"),
+        )  # fmt: skip
+        return self.child
 
     def stop(self) -> None:
         """End it well (PostgreSQL's fast shutdown), at most after 15 s by force."""
@@ -101,37 +116,41 @@ class EmbeddedPostgres:
             self.child = None
 
     def _prefix(self) -> list[str]:
-        user = accounts.account()
-        if user is None:
-            self._data.mkdir(exist_ok=True, mode=0o700)
+        """What makes a program run as the account that owns the data."""
+        if self._account is None:
             return []
-        self._data.mkdir(exist_ok=True, mode=0o700)
-        os.chown(self._data, user.pw_uid, user.pw_gid)
-        return accounts.command_prefix(user, [self._data, self._bin / "postgres"])
+        return accounts.command_prefix(self._account, [self._data, self._bin / "postgres"])
 
-    def _password_file(self) -> Path:
-        return self._directory / "password"
+    def _give(self, path: Path) -> None:
+        if self._account is not None:
+            os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
     def _password(self) -> str:
-        return self._password_file().read_text().strip()
+        return self._password_file.read_text().strip()
 
-    def _initialize(self, prefix: list[str]) -> None:
-        password = secrets.token_urlsafe(24)
-        self._password_file().touch(mode=0o600)
-        self._password_file().write_text(password)
+    def _initialize(self) -> None:
+        """Make the data, under another name until they are whole."""
+        new = self._data.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(secrets.token_urlsafe(24))
+        self._give(new)
+        self._give(self._password_file)
         command = [
-            *prefix, str(self._bin / "initdb"), "-D", str(self._data), "-U", NAME,
-            "--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8",
+            *self._prefix(), str(self._bin / "initdb"), "-D", str(new), "-U", NAME,
+            "--auth=scram-sha-256", f"--pwfile={self._password_file}", "--encoding=UTF8",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
             *([] if self._settings.get("fsync") != "off" else ["--no-sync"]),
         ]  # fmt: skip
         with self._log.open("ab") as output:
             done = subprocess.run(
-                command, input=password.encode(), stdout=output, stderr=output,
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=_environment(), check=False, cwd="/",
             )  # fmt: skip
         if done.returncode != 0:
             raise Stop(f"PostgreSQL's data were not made; {self._log} says: {log_tail(self._log)}")
+        new.rename(self._data)
 
     def _clear_the_dead(self) -> None:
         """End a postmaster that outlived its guard; forget one that a crash or a reboot ended.
@@ -145,30 +164,15 @@ class EmbeddedPostgres:
                 _end_postmaster(psutil.Process(pid), self._data)
             pid_file.unlink()
 
-    def _run(self, prefix: list[str], *, last_try: bool) -> bool:
-        """Whether it runs now; False where another program took the port in the meantime."""
+    def _start_somewhere(self) -> Child:
+        for _ in range(_TRIES - 1):
+            with suppress(PortTaken):
+                return self._try()
+        return self._try()
+
+    def _try(self) -> Child:
         self._port = free_ports(1)[0]
-        options = [
-            option
-            for name, value in {**self._settings, "port": str(self._port)}.items()
-            for option in ("-c", f"{name}={value}")
-        ]
-        self.child = Child(
-            [*prefix, str(self._bin / "postgres"), "-D", str(self._data), *options],
-            log=self._log, env=_environment(), stop_signal=signal.SIGINT, grace=_STOP_S,
-            cwd=Path("/"),
-        )  # fmt: skip
-        try:
-            wait_until_ready("PostgreSQL", self.child, self._is_ready, _START_S)
-        except Stop:
-            self.stop()
-            if last_try or "Address already in use" not in log_tail(self._log, lines=5):
-                raise
-            return False
-        except BaseException:
-            self.stop()
-            raise
-        return True
+        return start_and_wait("PostgreSQL", self.start_again, self._is_ready, _START_S)
 
     def _is_ready(self) -> bool:
         try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from posttrail.errors import Stop
@@ -26,7 +26,7 @@ class Child:
         self,
         command: Sequence[str],
         *,
-        log: Path,
+        log: Path | None,
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         grace: float = 10.0,
@@ -36,7 +36,7 @@ class Child:
 
         Args:
             command: program and arguments.
-            log: file that its standard output and error are added to.
+            log: file that its standard output and error are added to; None: ours.
             env: its whole environment; None: ours.
             stop_signal: what asks it to end well.
             grace: seconds from stop_signal to SIGKILL.
@@ -47,7 +47,7 @@ class Child:
         self._grace = grace
         reading, self._lifeline = os.pipe()
         try:
-            with log.open("ab") as output:
+            with log.open("ab") if log else nullcontext() as output:
                 self._guard = subprocess.Popen(
                     [sys.executable, "-I", "-S", str(GUARD),
                      str(reading), str(int(stop_signal)), str(grace), *command],
@@ -91,24 +91,48 @@ class Child:
         self._guard.wait()
 
 
-def log_tail(log: Path, lines: int = 3) -> str:
+def log_tail(log: Path | None, lines: int = 3) -> str:
     """The last lines of a log as one line, for an error message."""
     with suppress(OSError):
+        if log is None:
+            return ""
         text = log.read_text(errors="replace").strip().splitlines()
         return " | ".join(text[-lines:])
     return ""
 
 
-def wait_until_ready(what: str, child: Child, is_ready: Callable[[], bool], timeout: float) -> None:
-    """Poll until a server answers.
+class PortTaken(Stop):
+    """A server did not start because another program took its port in the meantime."""
+
+
+def start_and_wait(
+    what: str, start: Callable[[], Child], is_ready: Callable[[], bool], timeout: float
+) -> Child:
+    """Start a server and poll until it answers; where it does not, it is ended.
 
     Raises:
+        PortTaken: it ended because its port was taken.
         posttrail.errors.Stop: it ended, or did not answer within `timeout` seconds.
     """
+    child = start()
+    try:
+        _wait(what, child, is_ready, timeout)
+    except BaseException:
+        child.stop()
+        raise
+    return child
+
+
+def _wait(what: str, child: Child, is_ready: Callable[[], bool], timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while not is_ready():
         if child.exit_code() is not None:
-            raise Stop(f"{what} did not start; {child.log} says: {log_tail(child.log)}")
+            raise _failed(what, child)
         if time.monotonic() > deadline:
             raise Stop(f"{what} did not answer within {timeout:.0f} s; see {child.log}")
         time.sleep(0.05)
+
+
+def _failed(what: str, child: Child) -> Stop:
+    kind = PortTaken if "Address already in use" in log_tail(child.log, lines=20) else Stop
+    return kind(f"{what} did not start; {child.log} says: {log_tail(child.log)}")

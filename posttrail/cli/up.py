@@ -1,0 +1,264 @@
+"""`posttrail up` and `posttrail down`: everything on this machine, in the foreground or not.
+
+The supervisor is a process of its own. In the foreground it hangs on this one by a lifeline, so it
+ends however this one ends; detached, it lives until `posttrail down`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from posttrail import config
+from posttrail.cli.supervise import PROGRAM
+from posttrail.config import Settings
+from posttrail.errors import BadInput, Exit, Stop, TimedOut
+
+if TYPE_CHECKING:
+    from posttrail_answers.standing import Lag
+    from posttrail_embedded.state import Layout, State
+
+_LOOK_S = 0.1
+_STOP_S = 60.0
+STALLED_S = 120.0
+"""An import that does not move for so long is given up; what is in Kafka stays there."""
+
+# Of the terminal: everything but answers goes to standard error.
+_console = Console(stderr=True, highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(up)
+    app.command()(down)
+
+
+def up(
+    *,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Import this log, then show counts.")
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(help="Year of the log's first line, where its stamps have none.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of its stamps, where they have none.")
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave it running in the background.")
+    ] = False,
+    processors: Annotated[int, typer.Option(min=0, help="How many processors to start.")] = 1,
+    sinks: Annotated[int, typer.Option(min=0, help="How many sinks to start.")] = 1,
+) -> None:
+    """Run Kafka, PostgreSQL and all stages on this machine."""
+    from posttrail_embedded import state
+
+    settings = config.load()
+    layout = state.Layout(config.home(settings))
+    _require_readable(log)
+    counts = ("--processors", str(processors), "--sinks", str(sinks))
+    bring_in = [] if log is None else _import_command(log, year, zone)
+    signal.signal(signal.SIGTERM, _end_on_signal)
+    signal.signal(signal.SIGHUP, _end_on_signal)
+    if state.is_running(layout):
+        _say(f"already running below {layout.home}")
+        _use(settings, bring_in)
+    elif detach:
+        with _detached(layout, counts):
+            _use(settings, bring_in)
+        _how_to_go_on()
+    else:
+        with _foreground(layout, counts) as wait:
+            _use(settings, bring_in)
+            _say("running; Ctrl-C ends it")
+            wait()
+
+
+def down() -> None:
+    """Stop what `posttrail up` runs; the data stay."""
+    from posttrail_embedded import state
+
+    layout = state.Layout(config.home(config.load()))
+    found = state.running(layout)
+    if found is None:
+        _say(f"nothing runs below {layout.home}")
+        return
+    _stop(layout, found.pid)
+    _say("stopped; the data stay")
+
+
+def _say(text: str) -> None:
+    _console.print(text)
+
+
+def _end_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    """So that every `finally` on the way out is done."""
+    sys.exit(128 + number)
+
+
+def _require_readable(log: Path | None) -> None:
+    """Before anything is started for it."""
+    try:
+        if log is not None:
+            log.open("rb").close()
+    except OSError as error:
+        raise BadInput(f"cannot read {log}: {error.strerror}") from None
+
+
+def _import_command(log: Path, year: int | None, zone: str | None) -> list[str]:
+    given = (("--year", year), ("--zone", zone))
+    options = [word for name, value in given if value is not None for word in (name, str(value))]
+    return [*PROGRAM, "produce", "file", *options, str(log)]
+
+
+def _wait_until_ready(layout: "Layout", exit_code: Callable[[], int | None]) -> None:
+    """Show the steps of the start.
+
+    Raises:
+        posttrail.errors.Stop: it failed, with the supervisor's own words and exit code.
+    """
+    from posttrail_embedded import state
+
+    with _console.status("starting") as spinner:
+        while True:
+            ended = exit_code() is not None  # before the state is read: it may say why
+            found = state.read(layout)
+            if found is not None and found.phase == "ready" and not ended:
+                return
+            if ended:
+                raise _why(found, layout)
+            if found is not None and found.doing:
+                spinner.update(found.doing)
+            time.sleep(_LOOK_S)
+
+
+def _why(found: "State | None", layout: "Layout") -> Stop:
+    if found is None or found.phase != "failed":
+        return Stop(f"the supervisor ended; see {layout.logs / 'up.log'}")
+    error = Stop(found.error)
+    error.exit_code = Exit(found.exit_code)
+    return error
+
+
+def _fresh(layout: "Layout") -> Path:
+    """Directories made, no word of an earlier run left; the supervisor's log."""
+    layout.make()
+    layout.state.unlink(missing_ok=True)
+    return layout.logs / "up.log"
+
+
+@contextmanager
+def _foreground(layout: "Layout", counts: tuple[str, ...]) -> Iterator[Callable[[], None]]:
+    from posttrail_embedded.process import Child
+
+    child = Child([*PROGRAM, "supervise", *counts], log=_fresh(layout), grace=_STOP_S)
+
+    def wait() -> None:
+        child.wait()
+        raise Stop(f"the supervisor ended; see {layout.logs / 'up.log'}")
+
+    try:
+        _wait_until_ready(layout, child.exit_code)
+        yield wait
+    finally:
+        child.stop()
+
+
+@contextmanager
+def _detached(layout: "Layout", counts: tuple[str, ...]) -> Iterator[None]:
+    """It stays only where all that is done within goes well."""
+    with _fresh(layout).open("ab") as output:
+        started = subprocess.Popen(
+            [*PROGRAM, "supervise", *counts], stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        _wait_until_ready(layout, started.poll)
+        yield
+    except BaseException:
+        started.terminate()
+        started.wait()
+        raise
+
+
+def _stop(layout: "Layout", pid: int) -> None:
+    from posttrail_embedded import state
+
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_S
+    while state.is_running(layout):
+        if time.monotonic() > deadline:
+            raise TimedOut(f"the supervisor (pid {pid}) does not stop; see {layout.logs}")
+        time.sleep(_LOOK_S)
+
+
+def _use(settings: Settings, bring_in: list[str]) -> None:
+    """Import where something is to be imported, then show what there is."""
+    if bring_in:
+        _import(bring_in)
+        _show_result(settings)
+
+
+def _import(command: list[str]) -> None:
+    from posttrail_embedded.process import Child
+
+    child = Child(command, log=None, stop_signal=signal.SIGTERM)
+    try:
+        code = child.wait() or 0
+    finally:
+        child.stop()
+    if code != 0:
+        error = Stop("nothing was imported; the line above says why")
+        error.exit_code = Exit(code) if code in set(Exit) else Exit.FAILED
+        raise error
+
+
+def _show_result(settings: Settings) -> None:
+    from posttrail_answers.standing import observing
+
+    with observing(settings) as observer:
+        with _console.status("lines and facts on their way") as spinner:
+            observer.wait_until_idle(_Patience(spinner))
+        for name, rows in observer.rows().items():
+            _say(f"{name:>14} {rows}")
+        example = observer.example()
+    if example is not None:
+        _say(f"\nOne of them, `posttrail trace {example}`:\n")
+        subprocess.run([*PROGRAM, "trace", example], check=False)
+
+
+class _Patience:
+    """Gives up on what does not move any more, and shows what moves."""
+
+    def __init__(self, spinner: Status) -> None:
+        self._spinner = spinner
+        self._seen: Lag | None = None
+        self._moved = time.monotonic()
+
+    def __call__(self, waiting: "Lag") -> bool:
+        """Whether nothing has moved for too long."""
+        if waiting != self._seen:
+            self._seen, self._moved = waiting, time.monotonic()
+        self._spinner.update(f"on their way: {waiting.raw} lines, {waiting.deliveries} facts")
+        return time.monotonic() - self._moved > STALLED_S
+
+
+def _how_to_go_on() -> None:
+    program = Path(sys.argv[0])
+    name = os.path.relpath(program) if program.is_absolute() else str(program)
+    _say(
+        "\nIt runs in the background. Go on with\n"
+        f"  {name} trace QUEUE_ID_OR_MESSAGE_ID\n"
+        f"  {name} status\n"
+        f"  {name} down"
+    )
