@@ -39,6 +39,11 @@ def mails(count: int, first: int = 0) -> list[FromFact]:
     ]
 
 
+def ids(facts: Sequence[FromFact]) -> list[str]:
+    """Their queue ids, sorted."""
+    return sorted(fact.queue_id for fact in facts)
+
+
 def produce(settings: Settings, facts: Sequence[AnyFact | bytes]) -> None:
     """Put facts, or bytes that are none, on maillog.deliveries."""
     producer = Producer({"bootstrap.servers": config.bootstrap(settings), "linger.ms": 5})

@@ -59,6 +59,11 @@ class Collector:
         """The offset after the last record taken, for every claimed partition."""
         return dict(self._positions)
 
+    @property
+    def claims(self) -> dict[int, int]:
+        """The epoch of every claimed partition."""
+        return dict(self._epochs)
+
     def claimed(self, claims: Iterable[Claim]) -> None:
         """From now on take records of these partitions, from where the claims stand."""
         for claim in claims:

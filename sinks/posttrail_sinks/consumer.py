@@ -6,11 +6,12 @@ is read only while it is claimed; every trouble ends the same way: forget what w
 again, read from where the claim then stands.
 """
 
+import contextlib
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from typing import Any
 
@@ -18,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from posttrail import metrics, topic_admin, topics
 from posttrail.config import Settings
-from posttrail.errors import Fenced, Poison, Retry, Stop
+from posttrail.errors import Fenced, Poison, PosttrailError, Retry, Stop
 from posttrail.kafka_clients import base
 from posttrail.logs import logger
 from posttrail_sinks import kafka_log
@@ -35,6 +36,8 @@ FENCED_PAUSE_S = 2.0
 """Before a fenced sink claims again: time for the group to tell that the partition moved on."""
 ANSWER_S = 0.05
 """How often the main thread looks for what the database thread has done."""
+TEND_S = 2.0
+"""How often a sink looks after what it holds."""
 LEAVE_S = 5.0
 """How long a batch on its way may take when partitions are given up or the sink ends."""
 
@@ -67,18 +70,22 @@ class Sink:
         self._writer = writer
         self._store = store
         self._admin = topic_admin.client(settings)
-        self._consumer = Consumer(consumer_config(settings) | {"error_cb": self._heard})
         self._database = ThreadPoolExecutor(1, "database")
         self._assigned: set[int] = set()
         self._collector = Collector()
-        self._claiming: Future[tuple[Log, Claimed]] | None = None
-        self._landing: Future[Landed] | None = None
+        self._job: tuple[Future[Any], Callable[[Any], None]] | None = None
         self._log = Log(group=self._group, topic=self._topic, topic_id="")
         self._backoff = Backoff()
-        self._not_before = 0.0
-        self._due = 0.0
+        self._claim_at = 0.0
+        self._tend_at = 0.0
+        self._land_at = 0.0
         self._trouble: str | None = None
         self._say = logger(STAGE)
+
+    @property
+    def claimed(self) -> set[int]:
+        """The partitions that this sink holds now."""
+        return set(self._collector.positions)
 
     def run(self, stopping: threading.Event) -> None:
         """Work until told to stop, then leave the group.
@@ -87,16 +94,17 @@ class Sink:
             Unreachable: at the start, Kafka or PostgreSQL is not there; later, one refuses us.
             NotReady: the topic or the schema is missing or not as declared.
         """
+        topic_admin.require(self._settings, topics.DELIVERIES, topics.DEAD)
+        self._store.open()
+        self._join()
         try:
-            self._start()
             while not stopping.is_set():
                 self._step()
         finally:
-            self._end()
+            self._leave()
 
-    def _start(self) -> None:
-        topic_admin.require(self._settings, topics.DELIVERIES, topics.DEAD)
-        self._store.open()
+    def _join(self) -> None:
+        self._consumer = Consumer(consumer_config(self._settings) | {"error_cb": self._heard})
         self._consumer.subscribe(
             [self._topic],
             on_assign=self._on_assign,
@@ -109,9 +117,12 @@ class Sink:
 
     def _step(self) -> None:
         self._settle()
-        self._claim_when_due()
+        if self._job is None:
+            self._claim_when_due()
+        if self._job is None:
+            self._tend_when_due()
         self._read()
-        ripe = self._full or (len(self._collector) and time.monotonic() >= self._due)
+        ripe = self._full or (len(self._collector) and time.monotonic() >= self._land_at)
         if ripe and self._free(PATIENCE_S if self._full else 0):
             self._hand_over()
 
@@ -120,21 +131,25 @@ class Sink:
         return len(self._collector) >= self._most
 
     def _free(self, patience: float) -> bool:
-        """Whether the database can take a batch, after waiting a little for the one before."""
-        if self._landing is not None:
-            wait_for([self._landing], patience)
+        """Whether the database can take a batch, after waiting a little for what it does."""
+        if self._job is not None:
+            wait_for([self._job[0]], patience)
             self._settle()
-        return self._landing is None
+        return self._job is None
+
+    def _let(self, then: Callable[[Any], None], work: Callable[..., Any], *given: Any) -> None:
+        """Have the other thread do this; one job at a time."""
+        assert self._job is None
+        self._job = (self._database.submit(work, *given), then)
 
     def _read(self) -> None:
         """Take records until the batch is full or old enough; serve the group in any case."""
         if self._full:
             self._fetch_nothing()
         if not len(self._collector):
-            self._due = time.monotonic() + self._longest_s
-        left_s = max(0.0, self._due - time.monotonic())
-        waiting = self._claiming is not None or self._landing is not None
-        timeout = min(left_s, ANSWER_S) if waiting else left_s
+            self._land_at = time.monotonic() + self._longest_s
+        left_s = max(0.0, self._land_at - time.monotonic())
+        timeout = left_s if self._job is None else min(left_s, ANSWER_S)
         room = self._most - len(self._collector)
         self._take(self._consumer.consume(max(1, room), timeout))
 
@@ -156,7 +171,7 @@ class Sink:
                 prepared = self._writer.prepare(batch.facts)
         except Poison:
             prepared = None  # the store finds out which fact it is
-        self._landing = self._database.submit(self._timed_landing, self._log, batch, prepared)
+        self._let(self._landed, self._timed_landing, self._log, batch, prepared)
         self._fetch_claimed()
 
     def _timed_landing(self, *given: Any) -> Landed:
@@ -166,15 +181,9 @@ class Sink:
     # What became of the work in the other thread.
 
     def _settle(self) -> None:
-        landing, claiming = self._landing, self._claiming
-        if landing is not None and landing.done():
-            self._landing = None
-            self._after(landing, self._landed)
-        if claiming is not None and claiming.done():
-            self._claiming = None
-            self._after(claiming, self._claimed)
-
-    def _after(self, done: Future[Any], go_on: Callable[[Any], None]) -> None:
+        if self._job is None or not self._job[0].done():
+            return
+        (done, then), self._job = self._job, None
         try:
             result = done.result()
         except Fenced as error:
@@ -182,7 +191,7 @@ class Sink:
         except Retry as error:
             self._failed(error)
         else:
-            go_on(result)
+            then(result)
 
     def _landed(self, landed: Landed) -> None:
         self._backoff.worked()
@@ -223,13 +232,13 @@ class Sink:
         metrics.SINK_FENCED.inc()
         self._say.warning("fenced: nothing of the batch was written", error=str(error))
         self._forget(self._collector.positions)
-        self._not_before = time.monotonic() + FENCED_PAUSE_S
+        self._claim_at = time.monotonic() + FENCED_PAUSE_S
 
     def _failed(self, error: Retry) -> None:
         metrics.SINK_RETRIES.labels(type(error.__cause__ or error).__name__).inc()
         self._waits(error)
         self._forget(self._collector.positions)
-        self._not_before = time.monotonic() + self._backoff.failed()
+        self._claim_at = time.monotonic() + self._backoff.failed()
 
     def _waits(self, error: Retry) -> None:
         """Say why, once for every change of the reason."""
@@ -241,9 +250,16 @@ class Sink:
 
     def _claim_when_due(self) -> None:
         wanted = self._assigned - self._collector.positions.keys()
-        due = time.monotonic() >= self._not_before
-        if wanted and due and self._claiming is None:
-            self._claiming = self._database.submit(self._claim, frozenset(wanted))
+        if wanted and time.monotonic() >= self._claim_at:
+            self._let(self._claimed, self._claim, frozenset(wanted))
+
+    def _tend_when_due(self) -> None:
+        """Now and then see that the claims still hold, for a sink that has nothing to land."""
+        if self.claimed and time.monotonic() >= self._tend_at:
+            self._let(self._tended, self._store.tend, self._log, self._collector.claims)
+
+    def _tended(self, _: None) -> None:
+        self._tend_at = time.monotonic() + TEND_S
 
     def _claim(self, partitions: frozenset[int]) -> tuple[Log, Claimed]:
         """In the other thread: what the group still gives us then."""
@@ -299,8 +315,8 @@ class Sink:
 
     def _on_revoke(self, _: Any, places: list[Any]) -> None:
         metrics.REBALANCES.labels(STAGE, "revoked").inc()
-        if self._landing is not None:
-            wait_for([self._landing], LEAVE_S)
+        if self._job is not None:
+            wait_for([self._job[0]], LEAVE_S)
         self._give_up(places)
 
     def _on_lost(self, _: Any, places: list[Any]) -> None:
@@ -326,17 +342,15 @@ class Sink:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._waits(found)
 
-    def _end(self) -> None:
+    def _leave(self) -> None:
         """Let the batch on its way finish or break it off, and leave the group."""
-        if self._landing is not None:
-            wait_for([self._landing], LEAVE_S)
-        busy = self._landing is not None and not self._landing.done()
-        if busy or self._claiming is not None:
-            self._store.interrupt()
+        if self._job is not None:
+            _, unfinished = wait_for([self._job[0]], LEAVE_S)
+            if unfinished:
+                self._store.interrupt()
         self._database.shutdown(wait=True, cancel_futures=True)
-        landing = self._landing
-        if landing is not None and not landing.cancelled() and landing.exception() is None:
-            self._landed(landing.result())
+        with contextlib.suppress(PosttrailError, CancelledError):
+            self._settle()
         self._consumer.close()
         self._store.close()
         self._say.info("sink ends")

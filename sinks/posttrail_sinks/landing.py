@@ -82,16 +82,20 @@ class Store:
             Unreachable: the server is not there or refuses us.
             NotReady: it has no schema, or another one.
         """
-        self._adopt(first_connection(self._dsn, self._name))
+        try:
+            self._adopt(first_connection(self._dsn, self._name))
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def _name(self) -> str:
         return f"posttrail-sink {self.owner}"
 
     def _adopt(self, connection: Connection) -> Connection:
+        self._connection = connection
         with understood():
             self._writer.prepare_connection(connection)
-        self._connection = connection
         return connection
 
     def _connected(self) -> Connection:
@@ -155,6 +159,16 @@ class Store:
             for skip in skips
         ]
         self._writer.write(cursor, self._writer.prepare(gaps))
+
+    def tend(self, log: Log, epochs: Mapping[int, int]) -> None:
+        """See that claims still hold.
+
+        Raises:
+            Fenced: one does not.
+            Retry, Stop: as the database asks.
+        """
+        with self._trying() as connection, connection, connection.cursor() as cursor:
+            offsets.hold(offsets.standing(cursor, log), epochs, log)
 
     def land(self, log: Log, batch: Batch, prepared: Any) -> Landed:
         """Commit a batch.

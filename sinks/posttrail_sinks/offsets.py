@@ -142,7 +142,26 @@ def advance(cursor: Cursor, log: Log, spans: Iterable[Span]) -> None:
     moved = {part for (part,) in cursor.fetchall()}
     lost = [span.partition for span in ordered if span.partition not in moved]
     if lost:
-        raise Fenced(f"another claim on partitions {lost} of {log.topic} came in between")
+        raise _fenced(lost, log)
+
+
+def hold(standing: Mapping[int, Claim], epochs: Mapping[int, int], log: Log) -> None:
+    """Check that claims with these epochs are what stands.
+
+    Raises:
+        Fenced: another claim came after one of them.
+    """
+    lost = [
+        partition
+        for partition, epoch in epochs.items()
+        if partition not in standing or standing[partition].epoch != epoch
+    ]
+    if lost:
+        raise _fenced(lost, log)
+
+
+def _fenced(partitions: list[int], log: Log) -> Fenced:
+    return Fenced(f"partitions {sorted(partitions)} of {log.topic} were claimed anew or set back")
 
 
 def wait_no_longer(cursor: Cursor) -> None:

@@ -1,7 +1,5 @@
 """Sinks on a real Kafka and a real PostgreSQL: each fact lands once, whoever lands it."""
 
-from collections.abc import Sequence
-
 import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -10,14 +8,13 @@ from posttrail import config, topics
 from posttrail.config import Settings
 from posttrail.dead_letters import DeadLetter, read
 from posttrail.errors import NotReady
-from posttrail.records import FromFact
 from tests.fix_postgres import execute
 from tests.sink_world import (
     CountingWriter,
     Running,
+    ids,
     landed,
     mails,
-    make_counting_table,
     produce,
     rows,
     running,
@@ -28,67 +25,53 @@ from tests.sink_world import (
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 
-@pytest.fixture
-def settings(kafka: str, prefix: str, dsn: str) -> Settings:
-    make_counting_table(dsn)
-    return config.load(
-        kafka={"bootstrap": kafka, "prefix": prefix},
-        postgres={"dsn": dsn},
-        sink={"batch_facts": 100, "batch_seconds": 0.1},
-    )
-
-
-def ids(facts: Sequence[FromFact]) -> list[str]:
-    return sorted(fact.queue_id for fact in facts)
-
-
-def test_a_sink_lands_every_fact_once(settings: Settings, dsn: str) -> None:
+def test_a_sink_lands_every_fact_once(sink_settings: Settings, dsn: str) -> None:
     sent = mails(1000)
-    produce(settings, sent)
+    produce(sink_settings, sent)
 
-    with running(settings):
+    with running(sink_settings):
         wait_for_rows(dsn, 1000)
 
     assert landed(dsn) == ids(sent)
     assert rows(dsn, "SELECT sum(next_offset) FROM sink_offset") == [(1000,)]
 
 
-def test_a_sink_goes_on_where_the_last_one_ended(settings: Settings, dsn: str) -> None:
+def test_a_sink_goes_on_where_the_last_one_ended(sink_settings: Settings, dsn: str) -> None:
     for first in (0, 300, 600):
-        produce(settings, mails(300, first))
-        with running(settings):
+        produce(sink_settings, mails(300, first))
+        with running(sink_settings):
             wait_for_rows(dsn, first + 300)
 
     assert landed(dsn) == ids(mails(900))
 
 
-def test_bytes_that_are_no_fact_go_to_the_dead_letters(settings: Settings, dsn: str) -> None:
-    produce(settings, [*mails(5), b"{no json", *mails(5, 5)])
+def test_bytes_that_are_no_fact_go_to_the_dead_letters(sink_settings: Settings, dsn: str) -> None:
+    produce(sink_settings, [*mails(5), b"{no json", *mails(5, 5)])
 
-    with running(settings):
+    with running(sink_settings):
         wait_for_rows(dsn, 10)
-        letters = dead(settings, 1)
+        letters = dead(sink_settings, 1)
 
     assert landed(dsn) == ids(mails(10))
     assert [(letter.stage, letter.value, letter.key) for letter in letters] == [
         ("sink", b"{no json", b"mx1/postfix/none")
     ]
-    assert letters[0].topic == topics.DELIVERIES.full_name(settings.kafka.prefix)
+    assert letters[0].topic == topics.DELIVERIES.full_name(sink_settings.kafka.prefix)
     assert "not a fact" in letters[0].reason
 
 
 def test_a_fact_that_postgresql_refuses_goes_to_the_dead_letters_and_the_rest_lands(
-    settings: Settings, dsn: str
+    sink_settings: Settings, dsn: str
 ) -> None:
     sent = mails(50)
     for at in (0, 17, 18, 49):
         sent[at] = msgspec.structs.replace(sent[at], queue_id=f"BAD{at}")
     sent[30] = msgspec.structs.replace(sent[30], queue_id="A\0B")
-    produce(settings, sent)
+    produce(sink_settings, sent)
 
-    with running(settings):
+    with running(sink_settings):
         wait_for_rows(dsn, 45)
-        letters = dead(settings, 5)
+        letters = dead(sink_settings, 5)
 
     assert landed(dsn) == [name for name in ids(sent) if "BAD" not in name and "\0" not in name]
     reasons = {letter.reason.partition("(")[2].rstrip(")") for letter in letters}
@@ -96,22 +79,22 @@ def test_a_fact_that_postgresql_refuses_goes_to_the_dead_letters_and_the_rest_la
     assert rows(dsn, "SELECT sum(next_offset) FROM sink_offset") == [(50,)]
 
 
-def test_a_sink_stops_when_the_schema_refuses_every_fact(settings: Settings, dsn: str) -> None:
+def test_a_sink_stops_when_the_schema_refuses_every_fact(sink_settings: Settings, dsn: str) -> None:
     execute(dsn, "ALTER TABLE landed ADD CHECK (queue_id = '')")
-    produce(settings, mails(150))
+    produce(sink_settings, mails(150))
 
-    sink = Running(settings, CountingWriter())
+    sink = Running(sink_settings, CountingWriter())
     until(lambda: not sink.alive)
 
     assert isinstance(sink.failure, NotReady)
     assert "in a row" in str(sink.failure)
-    assert dead(settings, 0) == []
+    assert dead(sink_settings, 0) == []
 
 
-def dead(settings: Settings, count: int) -> list[DeadLetter]:
+def dead(sink_settings: Settings, count: int) -> list[DeadLetter]:
     """The letters on maillog.dead, once there are so many."""
-    consumer = Consumer({"bootstrap.servers": config.bootstrap(settings), "group.id": "none"})
-    consumer.assign([TopicPartition(topics.DEAD.full_name(settings.kafka.prefix), 0, 0)])
+    consumer = Consumer({"bootstrap.servers": config.bootstrap(sink_settings), "group.id": "none"})
+    consumer.assign([TopicPartition(topics.DEAD.full_name(sink_settings.kafka.prefix), 0, 0)])
     found = letters_of(consumer)
     while len(found) < count:
         found += letters_of(consumer)
