@@ -1,3 +1,9 @@
 """What every test shares: the real servers, one fixture file each."""
 
-pytest_plugins = ["tests.fix_kafka", "tests.fix_postgres"]
+pytest_plugins = [
+    "tests.fix_journal",
+    "tests.fix_kafka",
+    "tests.fix_postfix",
+    "tests.fix_postgres",
+    "tests.fix_sink",
+]
