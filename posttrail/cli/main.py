@@ -5,7 +5,7 @@ from types import ModuleType
 
 import typer
 
-from posttrail.cli import dead, migrate, process, sink, status, supervise, topics, trace, up
+from posttrail.cli import dead, migrate, process, produce, sink, status, supervise, topics, trace, up
 from posttrail.errors import Exit, PosttrailError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ COMMAND_MODULES: tuple[ModuleType, ...] = (
     dead,
     migrate,
     process,
+    produce,
     sink,
     status,
     supervise,
