@@ -110,8 +110,12 @@ class Decision:
         )
 
     def without_absorbed(self, spans: Iterable[Span], rows: Rows) -> "Decision":
-        """The same without the new facts that lie within a mail that has rows; these get them."""
-        found = list(spans)
+        """The same without the new facts that lie within a mail that has rows; these get them.
+
+        Only a mail of which no fact is kept any more: where some are, they decide.
+        """
+        kept = {entry.born for entry in self._stored.values()}
+        found = [span for span in spans if span.born not in kept]
         left = []
         for fact in self._new:
             span = next((s for s in found if s.t_first <= fact.t <= s.t_last), None)
