@@ -108,7 +108,9 @@ class Running:
     def __init__(self, settings: Settings, writer: Writer) -> None:
         self.stopping = threading.Event()
         self.failure: BaseException | None = None
-        self.store = Store(config.dsn(settings), writer, DeadLetters(settings).send)
+        self.store = Store(
+            config.dsn(settings), writer, DeadLetters(settings).send, keep_up=lambda _: None
+        )
         self.sink = Sink(settings, writer, self.store)
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()

@@ -26,6 +26,7 @@ def sink(context: typer.Context) -> None:
     from posttrail_sinks.dead_letters import DeadLetters
     from posttrail_sinks.landing import Store
     from posttrail_sinks.policy import Policy
+    from posttrail_sinks.upkeep import keep_up
     from posttrail_sinks.writer import Writer
 
     settings = config.load()
@@ -34,7 +35,12 @@ def sink(context: typer.Context) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     writer = Writer(Policy.of(settings.sink))
-    store = Store(config.dsn(settings), writer, DeadLetters(settings).send)
+    store = Store(
+        config.dsn(settings),
+        writer,
+        bury=DeadLetters(settings).send,
+        keep_up=lambda connection: keep_up(connection, writer),
+    )
     Sink(settings, writer, store).run(stopping)
 
 

@@ -87,6 +87,11 @@ class Sink:
         """The partitions that this sink holds now."""
         return set(self._collector.positions)
 
+    @property
+    def busy(self) -> bool:
+        """Whether PostgreSQL has work of this sink."""
+        return self._job is not None
+
     def run(self, stopping: threading.Event) -> None:
         """Work until told to stop, then leave the group.
 

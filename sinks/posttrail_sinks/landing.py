@@ -32,6 +32,9 @@ from posttrail_sinks.offsets import Claim, Extent, Log, Skip
 POISON_IN_A_ROW = 100
 """So many facts refused with none landed in between: the schema is wrong, not the facts."""
 
+KEEP_UP_S = 60.0
+"""How often a sink looks after the tables."""
+
 
 class Writer(Protocol):
     """What lands facts: posttrail_sinks.writer."""
@@ -60,17 +63,26 @@ class Landed(msgspec.Struct, frozen=True):
 class Store:
     """A database as one sink uses it: one connection, made when needed, never mended."""
 
-    def __init__(self, dsn: str, writer: Writer, bury: Callable[[Sequence[Refused]], None]) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        writer: Writer,
+        bury: Callable[[Sequence[Refused]], None],
+        keep_up: Callable[[Connection], object],
+    ) -> None:
         """Connects later.
 
         Args:
             dsn: libpq connection string.
             writer: lands facts.
             bury: sends refused records to `maillog.dead`; returns when they are there.
+            keep_up: does what the tables need now and then, in transactions of its own.
         """
         self._dsn = dsn
         self._writer = writer
         self._bury = bury
+        self._keep_up = keep_up
+        self._keep_up_at = 0.0
         self._connection: Connection | None = None
         self._refused_in_a_row = 0
         self.owner = f"{socket.gethostname()}/{os.getpid()}"
@@ -161,14 +173,18 @@ class Store:
         self._writer.write(cursor, self._writer.prepare(gaps))
 
     def tend(self, log: Log, epochs: Mapping[int, int]) -> None:
-        """See that claims still hold.
+        """See that claims still hold, and now and then what the tables need.
 
         Raises:
             Fenced: one does not.
             Retry, Stop: as the database asks.
         """
-        with self._trying() as connection, connection, connection.cursor() as cursor:
-            offsets.hold(offsets.standing(cursor, log), epochs, log)
+        with self._trying() as connection:
+            with connection, connection.cursor() as cursor:
+                offsets.hold(offsets.standing(cursor, log), epochs, log)
+            if time.monotonic() >= self._keep_up_at:
+                self._keep_up(connection)
+                self._keep_up_at = time.monotonic() + KEEP_UP_S
 
     def land(self, log: Log, batch: Batch, prepared: Any) -> Landed:
         """Commit a batch.
