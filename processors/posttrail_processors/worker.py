@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import faust
 import tenacity
 
-from posttrail import config, topics
+from posttrail import config, service, topics
 from posttrail.config import Settings
 from posttrail.errors import Exit, Unreachable
 from posttrail.logs import logger
@@ -31,9 +31,18 @@ class Worker(faust.Worker):
     async def on_startup_finished(self) -> None:
         """Called by Faust once lines flow."""
         log.info("ready")
+        service.ready()
+        self.add_future(self._show_life())
+
+    async def _show_life(self) -> None:
+        """From the event loop itself: one that is blocked falls silent."""
+        while not self.should_stop:
+            service.alive()
+            await asyncio.sleep(1)
 
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         log.info("stopping", signal=signal.name)
+        service.stopping()
         self._watchdog.stopping()
         super()._schedule_shutdown(signal)
 

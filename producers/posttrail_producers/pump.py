@@ -9,7 +9,7 @@ from threading import Event
 
 import msgspec
 
-from posttrail import logs, metrics
+from posttrail import logs, metrics, service
 from posttrail.config import Producer
 from posttrail.errors import BadInput, Retry
 from posttrail_producers.publisher import Publisher
@@ -90,6 +90,7 @@ class Pump:
         while True:
             try:
                 self._source.resume(self._publisher.open())
+                service.ready()
                 self._move_all()
             except Retry as error:
                 self.totals.last_error = str(error)
@@ -104,6 +105,7 @@ class Pump:
         seconds = min(LONGEST_BACKOFF_S, 0.5 * 2**self._failures)
         self._failures += 1
         self._log.warning("not committed, trying again", reason=str(error), seconds=seconds)
+        service.alive()  # the broker is away, not this program
         self._stop.wait(seconds)
 
     def _move_all(self) -> None:
@@ -117,6 +119,7 @@ class Pump:
         self._commit(pending)
 
     def _move_some(self, pending: _Open) -> _Open:
+        service.alive()
         room = self._limits.max_lines_before_commit - pending.lines
         batch = self._source.read(max(1, min(READ_LINES, room)))
         if batch.positions:

@@ -17,7 +17,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from posttrail import metrics, topic_admin, topics
+from posttrail import metrics, service, topic_admin, topics
 from posttrail.config import Settings
 from posttrail.errors import Fenced, Poison, PosttrailError, Retry, Stop
 from posttrail.kafka_clients import base
@@ -102,9 +102,11 @@ class Sink:
         topic_admin.require(self._settings, topics.DELIVERIES, topics.DEAD)
         self._store.open()
         self._join()
+        service.ready()
         try:
             while not stopping.is_set():
                 self._step()
+                service.alive()
         finally:
             self._leave()
 
@@ -349,6 +351,7 @@ class Sink:
 
     def _leave(self) -> None:
         """Let the batch on its way finish or break it off, and leave the group."""
+        service.stopping()
         if self._job is not None:
             _, unfinished = wait_for([self._job[0]], LEAVE_S)
             if unfinished:
