@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from posttrail import topics
-from posttrail.errors import NotReady, Poison
+from posttrail.errors import NotReady, Poison, Retry
 from posttrail.records import AnyFact, GapFact
 from posttrail_sinks import offsets
 from posttrail_sinks.batches import Batch, Refused
@@ -179,12 +179,15 @@ class Store:
             Fenced: one does not.
             Retry, Stop: as the database asks.
         """
-        with self._trying() as connection:
-            with connection, connection.cursor() as cursor:
-                offsets.hold(offsets.standing(cursor, log), epochs, log)
-            if time.monotonic() >= self._keep_up_at:
+        self._hold(log, epochs)
+        if time.monotonic() >= self._keep_up_at:
+            with self._trying() as connection:
                 self._keep_up(connection)
-                self._keep_up_at = time.monotonic() + KEEP_UP_S
+            self._keep_up_at = time.monotonic() + KEEP_UP_S
+
+    def _hold(self, log: Log, epochs: Mapping[int, int]) -> None:
+        with self._trying() as connection, connection, connection.cursor() as cursor:
+            offsets.hold(offsets.standing(cursor, log), epochs, log)
 
     def land(self, log: Log, batch: Batch, prepared: Any) -> Landed:
         """Commit a batch.
@@ -203,6 +206,10 @@ class Store:
             if prepared is None:
                 raise Poison("facts that cannot be encoded")  # noqa: TRY301  # same cure
             return self._commit(log, batch, prepared, batch.undecodable)
+        except Retry:
+            # What looks like trouble may be another sink at work on the same partitions.
+            self._hold(log, {span.partition: span.epoch for span in batch.spans})
+            raise
         except Poison:
             good, refused = self._parted(batch)
             found = batch.undecodable + refused
