@@ -48,6 +48,7 @@ def read_positions(settings: Settings) -> dict[str, bytes]:
     )
     try:
         end = _end(settings, partition)
+        consumer.list_topics(partition.topic, timeout=15)  # else librdkafka asks 0.5 s later
         consumer.assign([partition])
         return _read_until(consumer, end)
     except KafkaException as error:
