@@ -121,6 +121,8 @@ def read_head(line: bytes, received: int | None) -> Line | None:
         line: as on `maillog.raw`, in any carrier.
         received: the record's own time in microseconds; bounds a stamp without a year.
     """
+    if line[-1:] in {b"\n", b"\r"}:
+        line = line.rstrip(b"\r\n")
     if b"\0" in line:
         line = line.replace(b"\0", b"")
     text = line.decode("utf-8", "replace")

@@ -60,7 +60,7 @@ def _parsed(line: Line, queue_id: str | None, reading: Reading, errors: list[str
         queue_id,
         action,
         fields,
-        tuple(errors),
+        tuple(sorted(errors)) if errors else (),
     )
 
 

@@ -10,6 +10,7 @@ import re
 from posttrail_processors.parse.tokens import ADDRESS
 
 _MOST_SPLITS = 8
+_NAMED = 8
 _exact = re.compile(ADDRESS, re.DOTALL).fullmatch
 _clean_domain = re.compile(r'[^<>"\\\x00-\x20\x7f]*+').fullmatch
 
@@ -21,21 +22,22 @@ def trust(address: str) -> int:
     return 1 if "@" in address and _clean_domain(address, address.rindex("@") + 1) else 0
 
 
-def split_pair(text: str, between: str) -> tuple[str, str | None, bool]:
+def split_pair(text: str, between: str, named: str = "") -> tuple[str, str | None, bool]:
     """The one or two addresses in `text`, and whether they could be split in another way.
 
     Of the possible splits the one whose addresses are the most credible wins, the first among
-    equals.
+    equals. `named` is an address that the line names elsewhere too: a split that gives it is right.
     """
     readings: list[tuple[int, str, str | None]] = []
     at = text.find(between)
     while at >= 0 and len(readings) < _MOST_SPLITS:
         first, second = text[:at], text[at + len(between) :]
-        readings.append((min(trust(first), trust(second)) + 1, first, second))
+        credit = min(trust(first), trust(second)) + 1
+        readings.append((credit + _NAMED * (named in {first, second}), first, second))
         at = text.find(between, at + 1)
     if not readings:
         return text, None, False
-    readings.append((trust(text), text, None))
+    readings.append((trust(text) + _NAMED * (named == text), text, None))
     best = max(credit for credit, _, _ in readings)
     winners = [reading for reading in readings if reading[0] == best]
     return winners[0][1], winners[0][2], len(winners) > 1 or at >= 0

@@ -24,11 +24,12 @@ _HELO = r'[^ <>()\\";@]*+'
 _origins = re.compile(_ORIGIN).finditer
 _tail = re.compile(
     rf"{_ORIGIN}(?: from=<(?P<sender>{ADDRESS})>)?(?: to=<(?P<recipient>{ADDRESS})>)?"
-    rf"(?: proto=(?P<proto>[\w-]{{1,32}}+))?(?: helo=<(?P<helo>{_HELO})>)?(?:: (?P<text>.*))?$",
+    rf"(?: proto=(?P<proto>[\w-]{{1,32}}+))?(?: helo=<(?P<helo>{_HELO})>)?(?:: (?P<text>.*))?\Z",
     re.DOTALL,
 ).match
 _after_addresses = re.compile(
-    rf">(?: proto=(?P<proto>[\w-]{{1,32}}+))?(?: helo=<(?P<helo>{_HELO})>)?(?:: (?P<text>[^>]*))?$",
+    rf">(?: proto=(?P<proto>[\w-]{{1,32}}+))?(?: helo=<(?P<helo>{_HELO})>)?"
+    r"(?:: (?P<text>[^>]*))?\Z",
     re.DOTALL,
 ).match
 _action = re.compile(
@@ -69,8 +70,10 @@ def _is_inside(inner: re.Match[str], outer: re.Match[str]) -> bool:
     return inner.start() < max(outer.end("sender"), outer.end("recipient"))
 
 
-def _choose(fits: list[re.Match[str]]) -> tuple[re.Match[str], bool]:
+def _choose(fits: list[re.Match[str]], action: str) -> tuple[re.Match[str], bool]:
     best, unsure = fits[0], False
+    if action.endswith("replace"):  # OPTTEXT is a new header, made of the old one perhaps
+        return best, len(fits) > 1
     for later in fits[1:]:
         if _is_inside(later, best):
             unsure = True
@@ -110,7 +113,7 @@ def _read_action(message: str) -> Reading | None:
         return None
     action, start = found["action"], found.end()
     if fits := _fits(message, start):
-        fit, unsure = _choose(fits)
+        fit, unsure = _choose(fits, action)
         fields = {name: text for name, text in fit.groupdict().items() if text is not None}
         end = fit.start()
     elif (internal := _internal(message, start)) is not None:
@@ -130,13 +133,13 @@ def _read_action(message: str) -> Reading | None:
 
 def _attributes(action: str, text: str, order: str | None) -> Fields:
     """Subject, status and reason; the reason is the administrator's text, else the line found."""
-    subject = _subject(text) if action in {"info", "warning"} else None
+    kind = action.rpartition("-")[2]
+    subject = _subject(text) if kind in {"info", "warning", "warn"} else None
     fields = _status(action) if subject is None else {"subject": subject}
-    if action == "warning" and order is not None:
-        return {**fields, "reason": order}
-    if "status" in fields or (action == "warning" and subject is None):
-        return {**fields, "reason": text if order is None else order}
-    return fields
+    if kind not in {"warning", "warn", *_STATUS}:
+        return fields
+    reason = text if order is None and subject is None else order
+    return fields if reason is None else {**fields, "reason": reason}
 
 
 def _read_cut(message: str, found: re.Match[str]) -> Reading | None:

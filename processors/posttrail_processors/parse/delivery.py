@@ -23,7 +23,7 @@ STATUSES = {
 _FIXED = (
     r">, relay=([^,<>]{1,1024}+)(?:, conn_use=(\d{1,9}+),?)?,? delay=([\d.]{1,24}+)"
     r"(?:, delays=([\d./]{1,99}+))?(?:, tls=([^\s,]{1,256}+))?(?:, dsn=(\d\.\d{1,3}\.\d{1,3}))?"
-    r", status=([A-Za-z-]{1,32}+)(?: \(|$)"
+    r", status=([A-Za-z-]{1,32}+)(?: \(|\Z)"
 )
 _NAMES = ("relay", "conn_use", "delay", "delays", "tls", "dsn", "status")
 _bare = re.compile(r'to=<([^<>"\\\x00-\x20\x7f]*+)' + _FIXED).match

@@ -11,8 +11,8 @@ from posttrail_processors.parse.formats import Component, Format, Reading, known
 from posttrail_processors.parse.shared import PLAIN, QUEUED
 from posttrail_processors.parse.tokens import QUEUE_ID
 
-_sizes = re.compile(r">, size=(\d{1,24}+), nrcpt=(\d{1,24}+) \([^()]*+\)$").match
-_expired = re.compile(r">, status=(expired|force-expired), returned to sender$").match
+_sizes = re.compile(r">, size=(\d{1,24}+), nrcpt=(\d{1,24}+) \([^()]*+\)\Z").match
+_expired = re.compile(r">, status=(expired|force-expired), returned to sender\Z").match
 
 
 def _read_from(message: str) -> Reading | None:

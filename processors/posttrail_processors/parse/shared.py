@@ -26,10 +26,10 @@ STARTTLS = (  # tls/tls_misc.c tls_log_summary, tls/tls_server.c, tls/tls_client
     *(
         known("TLS", "", rf"{_PEER}: {text}.*")
         for text in (
-            "subject_CN=", "fingerprint=", "certificate verification ", "Matched ",
-            "re-using session", "save session", "Reusing old session", "Trusted subject", "depth=", "not designated",
-            "Issuing session ticket", "SNI hostname", "DANE", "peer certificate", "Untrusted: ",
-            "server public key", "Peer cert",
+            "(?:Trusted|Untrusted|Verified|Anonymous): ", "subject_CN=", "fingerprint=",
+            "certificate verification ", "Matched ", "re-using session", "save session",
+            "Reusing old session", "depth=", "not designated", "Issuing session ticket",
+            "SNI hostname", "DANE", "peer certificate", "server public key", "Peer cert",
         )
     ),
 )  # fmt: skip

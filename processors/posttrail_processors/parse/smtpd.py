@@ -14,12 +14,11 @@ from posttrail_processors.parse.formats import (
     Makes,
     Reading,
     known,
-    says,
     table,
 )
 from posttrail_processors.parse.shared import PLAIN, QUEUED, STARTTLS
 from posttrail_processors.parse.tails import Tail, take_tail
-from posttrail_processors.parse.tokens import CODE, NAMADDR
+from posttrail_processors.parse.tokens import CODE, NAMADDR, QUEUE_ID
 
 _action = re.compile(
     rf"(?P<action>[a-z_-]++): (?P<phase>[A-Za-z_-]++) from (?P<client>{NAMADDR}): ", re.DOTALL
@@ -119,21 +118,52 @@ def _read_proxy_reject(message: str) -> Reading | None:
     return "proxy-reject", "noqueue", fields | _tail_fields(tail)
 
 
-_CLIENT = (  # smtpd.c mail_open_stream
-    rf"(?P<client>{NAMADDR})(?:, sasl_method=(?P<sasl_method>[^,]++))?"
-    r"(?:, sasl_username=(?P<sasl_username>.+?))?(?:, sasl_sender=(?P<sasl_sender>.+?))?"
-    r"(?:, orig_queue_id=(?P<orig_queue_id>\w++))?"
-    rf"(?:, orig_client=(?P<orig_client>{NAMADDR}))?"
-)
-_bare_client = re.compile(rf"client=({NAMADDR})").fullmatch
-_BYTES = r"[A-Z-]+(?: \((?:approximately )?\d+ bytes\))? from "
+# smtpd.c mail_open_stream: `client=NAMADDR[, sasl_method=M][, sasl_username=U][, sasl_sender=S]
+# [, orig_queue_id=Q][, orig_client=NAMADDR]`. Only S is the client's
+# to choose (AUTH= of MAIL FROM).
+_client = re.compile(rf"client=({NAMADDR})").match
+_orig_client = re.compile(rf", orig_client=({NAMADDR})\Z").search
+_orig_queue_id = re.compile(rf", orig_queue_id=({QUEUE_ID})\Z").search
+_MOST_ORIG = 1024
 
 
 def _read_client(message: str) -> Reading | None:
-    """`client=NAMADDR` and no more: most mail."""
-    found = _bare_client(message)
-    return None if found is None else ("client", "from", {"client": found[1]})
+    """A mail begins. What the filter before us says (XFORWARD) stands at the end."""
+    if (found := _client(message)) is None:
+        return None
+    fields = {"client": found[1]}
+    rest = message[found.end() :]
+    if not rest:
+        return "client", "from", fields
+    for name, search in (("orig_client", _orig_client), ("orig_queue_id", _orig_queue_id)):
+        if said := search(rest, max(0, len(rest) - _MOST_ORIG)):
+            fields[name] = said[1]
+            rest = rest[: said.start()]
+    if rest and not _read_sasl(rest, fields):
+        return None
+    if "sasl_sender" in fields and ("orig_client" in fields or "orig_queue_id" in fields):
+        fields["ambiguous"] = "yes"
+    return "client", "from", fields
 
+
+def _read_sasl(rest: str, fields: Fields) -> bool:
+    for name in ("sasl_method", "sasl_username", "sasl_sender"):
+        start = f", {name}="
+        if not rest.startswith(start):
+            continue
+        following = ", sasl_username=" if name == "sasl_method" else ", sasl_sender="
+        end = -1 if name == "sasl_sender" else rest.find(following)
+        fields[name] = rest[len(start) : len(rest) if end < 0 else end]
+        rest = "" if end < 0 else rest[end:]
+    return not rest
+
+
+def _read_context(message: str) -> Reading | None:
+    """`NOQUEUE: client=…` before a proxy filter: the mail gets its id behind the filter."""
+    return None if _read_client(message) is None else ("client", "nothing", {})
+
+
+_BYTES = r"[A-Z-]+(?: \((?:approximately )?\d+ bytes\))? from "
 
 _SESSION_ENDS = (  # smtpd.c smtpd_proto; from 3.10 with the queue id or NOQUEUE in front
     known("lost connection", "lost connection after ", _BYTES + NAMADDR),
@@ -145,7 +175,6 @@ _SESSION_ENDS = (  # smtpd.c smtpd_proto; from 3.10 with the queue id or NOQUEUE
 SMTPD = Component(
     queued=table(
         Format("client=", _read_client),
-        says("client", "from", "client=", _CLIENT),
         Format("", _read_queued),
         *_SESSION_ENDS,
         *QUEUED,
@@ -154,7 +183,7 @@ SMTPD = Component(
         Format("", _read_noqueue),
         Format("proxy-reject: ", _read_proxy_reject),
         known("proxy-accept", "proxy-accept: "),
-        known("client", "client=", _CLIENT),
+        Format("client=", _read_context),
         *_SESSION_ENDS,
     ),
     plain=table(

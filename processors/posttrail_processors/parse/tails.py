@@ -13,7 +13,6 @@ Where these rules leave two readings, the row says `ambiguous`.
 """
 
 import re
-from collections.abc import Iterator
 
 import msgspec
 
@@ -35,13 +34,13 @@ _ADDRESSES = (
 _PROTO = r"(?:,? proto=(?P<proto>[\w-]{1,32}+))?"
 _CLEAN = rf"(?:,? helo=<(?P<helo>{_CLEAN_HELO})>)?{_SASL}"
 
-_starts = re.compile(r";(?=$| (?:from=<|to=<|proto=|helo=<))").finditer
-_strict = re.compile(rf";{_ADDRESSES}{_CLEAN}$", re.DOTALL).match
+_starts = re.compile(r";(?=\Z| (?:from=<|to=<|proto=|helo=<))").finditer
+_strict = re.compile(rf";{_ADDRESSES}{_CLEAN}\Z", re.DOTALL).match
 # HELO as a stranger would like it: anything up to the last bracket.
-_any_helo = re.compile(rf";{_ADDRESSES},? helo=<(?P<helo>.*)>$", re.DOTALL).match
-_after_addresses = re.compile(rf">{_PROTO}{_CLEAN}$", re.DOTALL).match
+_any_helo = re.compile(rf";{_ADDRESSES},? helo=<(?P<helo>.*)>\Z", re.DOTALL).match
+_after_addresses = re.compile(rf">{_PROTO}{_CLEAN}\Z", re.DOTALL).match
 # A line cut at 2000 bytes: what is whole is used.
-_cut = re.compile(rf";{_ADDRESSES}{_CLEAN}(?:,? \w+=(?!.*>$).*)$", re.DOTALL).match
+_cut = re.compile(rf";{_ADDRESSES}{_CLEAN}(?:,? \w+=(?!.*>\Z).*)\Z", re.DOTALL).match
 _subject = re.compile(rf"<{ADDRESS}>: ", re.DOTALL).match
 _third_party = re.compile(r" blocked using | said: |[Uu]nverified |undeliverable address").search
 
@@ -52,6 +51,15 @@ class Tail(msgspec.Struct, frozen=True):
     text: str
     fields: Fields
     ambiguous: bool = False
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One way to read the tail."""
+
+    start: int
+    fields: Fields
+    unsure: bool = False
+    """The addresses could be divided in another way."""
 
 
 def _named(found: re.Match[str]) -> Fields:
@@ -73,41 +81,43 @@ def _candidates(text: str) -> list[int]:
     return starts[:_MOST_CANDIDATES] + starts[-_MOST_CANDIDATES:]
 
 
-def _internal(text: str, start: int) -> tuple[Fields, bool] | None:
+def _internal(text: str, start: int, named: str) -> Reading | None:
     """A tail whose addresses are in internal form: read from its end."""
     for name in (" proto=", " helo=<"):
         end = text.rfind(f">{name}", start)
+        end = end if end >= 0 else text.rfind(f">,{name}", start)
         if end < 0 or not (found := _after_addresses(text, end)):
             continue
         body = text[start + 2 : end]
         if body.startswith("to=<"):
-            return {**_named(found), "recipient": body[4:]}, False
+            return Reading(start, {**_named(found), "recipient": body[4:]})
         if body.startswith("from=<"):
-            between = ">, to=<" if ">, to=<" in body and "> to=<" not in body else "> to=<"
-            sender, recipient, unsure = split_pair(body[6:], between)
+            between = ">, to=<" if found[0].startswith(">,") else "> to=<"
+            sender, recipient, unsure = split_pair(body[6:], between, named)
             addresses = {"sender": sender} | ({} if recipient is None else {"recipient": recipient})
-            return {**addresses, **_named(found)}, unsure
+            return Reading(start, {**addresses, **_named(found)}, unsure)
     return None
 
 
-def _loose(text: str, starts: list[int]) -> Iterator[tuple[int, Fields, bool]]:
-    for start in starts:
-        if found := _any_helo(text, start):
-            yield start, _named(found), False
-        elif internal := _internal(text, start):
-            yield start, *internal
+def _loose(text: str, start: int, named: str) -> Reading | None:
+    """A tail with any HELO, or with addresses in internal form."""
+    if found := _any_helo(text, start):
+        return Reading(start, _named(found))
+    return _internal(text, start, named)
 
 
-def _is_settled(text: str, third_party: bool) -> bool:
-    """Whether TEXT, up to the first tail, can only be the administrator's and Postfix's own."""
-    if third_party or _third_party(text):
-        return False
-    return not text.startswith("<") or _subject(text) is not None
+def _subject_of(text: str) -> tuple[int, str]:
+    """Where TEXT goes on behind `<X>: `, and X, which a field of the tail often repeats."""
+    if found := _subject(text):
+        return found.end(), found[0][1:-3]
+    return 0, ""
 
 
-def _skip_subject(text: str) -> int:
-    found = _subject(text)
-    return found.end() if found else 0
+def _names(text: str, reading: Reading) -> bool:
+    """Whether TEXT starts with `<X>: ` and X is what this reading says: then it is the true one."""
+    fields = reading.fields
+    said = [fields[name] for name in ("sender", "recipient", "helo") if name in fields]
+    return any(text.startswith(f"<{value}>: ", 0, reading.start) for value in said)
 
 
 def take_tail(text: str, *, third_party: bool = False) -> Tail:
@@ -115,32 +125,36 @@ def take_tail(text: str, *, third_party: bool = False) -> Tail:
     last = text.rfind("; from=<")
     if last >= 0 and text.find("; from=<") == last and (found := _strict(text, last)):
         return Tail(text[:last], _named(found))
-    skipped = _skip_subject(text)
+    skipped, subject = _subject_of(text)
     starts = [start for start in _candidates(text) if start >= skipped]
-    if not starts:
-        return Tail(text, {})
-    strict = [(start, _named(found)) for start in starts if (found := _strict(text, start))]
-    loose = next(_loose(text, starts), None)
-    if strict and (loose is None or loose[0] >= strict[-1][0]):
-        return Tail(text[: strict[-1][0]], strict[-1][1])
-    if loose is None:
+    strict = [Reading(start, _named(fit)) for start in starts if (fit := _strict(text, start))]
+    loose = [reading for start in starts if (reading := _loose(text, start, subject))]
+    if not strict and not loose:
         return _cut_tail(text, starts)
-    return _choose(text, strict[-1] if strict else None, loose, third_party)
+    best, unsure = _choose(text, strict, loose, third_party=third_party)
+    return Tail(text[: best.start], best.fields, (unsure and len(starts) > 1) or best.unsure)
 
 
 def _choose(
-    text: str,
-    strict: tuple[int, Fields] | None,
-    loose: tuple[int, Fields, bool],
-    third_party: bool,
-) -> Tail:
-    """A tail that keeps the rules, or one before it that swallows it as HELO or address."""
-    first, fields, unsure = loose
-    settled = _is_settled(text[:first], third_party)
-    if strict is not None and not settled:
-        is_internal = text.startswith("<") and _subject(text) is None
-        return Tail(text[: strict[0]], strict[1], ambiguous=not is_internal)
-    return Tail(text[:first], fields, ambiguous=unsure or not settled)
+    text: str, strict: list[Reading], loose: list[Reading], *, third_party: bool
+) -> tuple[Reading, bool]:
+    """The true reading, and whether another cannot be ruled out.
+
+    The last tail that keeps all rules, unless one before it, which swallows it as HELO or as an
+    address, must be the true one.
+    """
+    if strict and (not loose or loose[0].start >= strict[-1].start):
+        return strict[-1], False
+    is_sure = not third_party and not _third_party(text[: loose[0].start])
+    if strict and not is_sure:
+        return strict[-1], True
+    named = [reading for reading in (*strict, *loose) if _names(text, reading)]
+    if named:
+        return min(named, key=lambda reading: reading.start), False
+    is_internal = text.startswith("<") and _subject(text) is None
+    if strict and is_internal:
+        return strict[-1], True
+    return loose[0], not is_sure or is_internal
 
 
 def _cut_tail(text: str, starts: list[int]) -> Tail:
