@@ -5,7 +5,19 @@ from types import ModuleType
 
 import typer
 
-from posttrail.cli import dead, migrate, process, produce, sink, status, supervise, topics, trace, up
+from posttrail.cli import (
+    dead,
+    migrate,
+    parse,
+    process,
+    produce,
+    sink,
+    status,
+    supervise,
+    topics,
+    trace,
+    up,
+)
 from posttrail.errors import Exit, PosttrailError
 
 app = typer.Typer(
@@ -21,6 +33,7 @@ app = typer.Typer(
 COMMAND_MODULES: tuple[ModuleType, ...] = (
     dead,
     migrate,
+    parse,
     process,
     produce,
     sink,
