@@ -78,6 +78,7 @@ class Stamps:
         *,
         zone_given: bool = False,
         year_given: bool = False,
+        not_after: int | None = None,
     ) -> None:
         """Go on from `state`.
 
@@ -86,11 +87,14 @@ class Stamps:
             zone: of the stamps; None: the host's.
             zone_given: the zone was said by the user: queue ids do not overrule it.
             year_given: the same for the year.
+            not_after: microseconds since 1970 UTC: a day later than this, no line was logged. When
+                the file was written last, or when the line was received.
         """
         self._state = state
         self._zone = zone
         self._zone_given = zone_given
         self._year_given = year_given
+        self.not_after = not_after
         self._before: tuple[Stamp, Settled] | None = None
         self._passed: int | None = None
 
@@ -156,9 +160,18 @@ class Stamps:
             # The id is surer than the walk, which may have met a silence of most of a year.
             near = years.year_near(stamp, born * SECOND)
             stamp = msgspec.structs.replace(stamp, year=near)
-        walk, year = years.step(walk, stamp)
+        walk, year = self._step(walk, stamp)
         self._state = msgspec.structs.replace(self._state, walk=walk)
         return year
+
+    def _step(self, walk: Walk, stamp: Stamp) -> tuple[Walk, int]:
+        after, year = years.step(walk, stamp)
+        if self.not_after is None or stamp.year is not None:
+            return after, year
+        latest = years.latest_year(stamp, self.not_after)
+        if year <= latest:
+            return after, year
+        return years.step(walk, msgspec.structs.replace(stamp, year=latest))
 
     def _learn_offset(self, stamp: Stamp, year: int, born: int) -> None:
         local = _seconds(stamp, year, UTC, 0)

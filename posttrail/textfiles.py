@@ -11,11 +11,13 @@ import stat
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 from posttrail.errors import BadInput
 
 BLOCK = 64 * 1024
+_ZSTD_BLOCK = 4 * 1024
+"""Decompressed at once: text that repeats itself becomes ten thousand times as long."""
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
 # Control characters other than tab, newline, vertical tab, form feed, return, escape.
 _CONTROL = bytes(n for n in range(32) if n not in {9, 10, 11, 12, 13, 27}) + b"\x7f"
@@ -27,15 +29,38 @@ class Damaged(BadInput):
     """A compressed file that breaks off or holds other bytes than were written."""
 
 
-def _zstd_reader(raw: BinaryIO, name: str) -> BinaryIO:
-    try:
-        import zstandard  # noqa: PLC0415  # optional: the extra `zstd`
-    except ImportError:
-        raise BadInput(
-            f"{name} is zstd: install posttrail[zstd], or decompress it first (zstd -d)"
-        ) from None
-    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return cast("BinaryIO", reader)
+class _ZstdFile(io.RawIOBase):
+    """The text of zstd frames. The library's own reader is silent about a frame that breaks off."""
+
+    def __init__(self, raw: BinaryIO, name: str) -> None:
+        try:
+            import zstandard  # noqa: PLC0415  # optional: the extra `zstd`
+        except ImportError:
+            raise BadInput(
+                f"{name} is zstd: install posttrail[zstd], or decompress it first (zstd -d)"
+            ) from None
+        self._raw = raw
+        self._new_frame = zstandard.ZstdDecompressor().decompressobj
+        self._error = zstandard.ZstdError
+        self._frame: Any = None
+        """The frame that is being read; None: between two."""
+        self._input = b""
+        self._text = b""
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._text and (block := self._input or self._raw.read(_ZSTD_BLOCK)):
+            self._input = b""
+            self._frame = self._frame or self._new_frame()
+            try:
+                self._text = self._frame.decompress(block)
+            except self._error as error:
+                raise OSError(str(error)) from error
+            if self._frame.eof:
+                self._input, self._frame = self._frame.unused_data, None
+        if not self._text and self._frame is not None:
+            raise EOFError("the file ends in the middle of a frame")
+        text, self._text = self._text[:size], self._text[size:]
+        return text
 
 
 def _reader(raw: BinaryIO, kind: str, name: str) -> BinaryIO:
@@ -45,7 +70,7 @@ def _reader(raw: BinaryIO, kind: str, name: str) -> BinaryIO:
         return cast("BinaryIO", lzma.LZMAFile(raw))
     if kind == "bzip2":
         return cast("BinaryIO", bz2.BZ2File(raw))
-    return _zstd_reader(raw, name)
+    return cast("BinaryIO", _ZstdFile(raw, name))
 
 
 def compression(start: bytes) -> str | None:
@@ -84,14 +109,8 @@ class TextFile:
         try:
             return self._text.read(size)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-            raise self._damaged(error) from None
-        except Exception as error:
-            if type(error).__name__ == "ZstdError":  # the library may not be installed
-                raise self._damaged(error) from None
-            raise
-
-    def _damaged(self, error: Exception) -> Damaged:
-        return Damaged(f"{self.name} is damaged ({self.compression or 'plain'}: {error})")
+            kind = self.compression or "plain"
+            raise Damaged(f"{self.name} is damaged ({kind}: {error})") from None
 
     def skip(self, count: int, keep: int) -> bytes:
         """Go on `count` bytes; the last `keep` of them, fewer where the text ends before.

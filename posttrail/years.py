@@ -22,6 +22,10 @@ LATE = 92 * DAY
 """A stamp that lies back no further than this is late; further back, it belongs to the next year.
 A quarter: no line waits so long, and a log with a silence of nine months is none."""
 
+NEAR = 7 * DAY
+"""After a jump ahead of more than LATE, a line this near to the place before shows that the line
+that jumped had gone astray."""
+
 Source: TypeAlias = Literal["given", "stamp", "queue id", "file time"]
 """What told a year."""
 
@@ -59,23 +63,20 @@ def _beside(moment: int, other: int) -> int:
 def step(walk: Walk, stamp: Stamp) -> tuple[Walk, int]:
     """The walk after one more stamp, and the year of this stamp.
 
-    One line gone astray never moves the years of those after it: a jump of more than LATE counts
-    when the next line confirms it, and after a smaller one the way back is that of a late line.
+    One line gone astray never moves the years of those after it: after a jump of up to LATE the way
+    back is that of a late line, and a longer jump does not count when the next line is back.
     """
     moment = season(stamp)
     if stamp.year is not None:
         return Walk(walk.year, last=stamp.year * YEAR + moment), stamp.year
     if walk.last is None:
         return Walk(walk.year, last=walk.year * YEAR + moment), walk.year
-    found = _beside(moment, walk.last)
-    if found - walk.last <= LATE:
-        return Walk(walk.year, last=found), found // YEAR
-    if walk.stray is None:
-        return Walk(walk.year, last=walk.last, stray=found), found // YEAR
-    found = _beside(moment, walk.stray)
-    if found - walk.stray <= LATE:
-        return Walk(walk.year, last=found), found // YEAR
-    return Walk(walk.year, last=walk.stray, stray=found), found // YEAR
+    last, found = walk.last, _beside(moment, walk.last)
+    if walk.stray is not None and abs(found - last) > NEAR:
+        last, found = walk.stray, _beside(moment, walk.stray)
+    if found - last > LATE:
+        return Walk(walk.year, last=last, stray=found), found // YEAR
+    return Walk(walk.year, last=found), found // YEAR
 
 
 def born_in(head: Head) -> int | None:

@@ -123,6 +123,7 @@ class FileImport:
             self._times.zone,
             zone_given=self._times.zone is not None,
             year_given=self._times.year is not None,
+            not_after=self.checked.modified,
         )
         canonical = Canonical(stamps, self._host, self._find_year)
         self._reader = FileReader(self._file, place, Before(head[:offset], tail), canonical)
