@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fix_postfix",
     "tests.fix_postgres",
     "tests.fix_sink",
+    "tests.fix_stack",
 ]
