@@ -1,5 +1,6 @@
 """Facts, a writer that counts, and sinks in threads: what tests of the sink share."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,9 @@ from posttrail import config, topics
 from posttrail.config import Settings
 from posttrail.identity import deliveries_key
 from posttrail.records import AnyFact, FromFact, encode_fact
+
+ROUNDS = int(os.environ.pop("POSTTRAIL_TEST_ROUNDS", "10"))
+"""How often tests of faults try; more find more."""
 
 NOON = 1_574_856_000_000_000
 """2019-11-27 12:00 UTC, in microseconds."""
@@ -75,7 +79,7 @@ class CountingWriter:
 
 def make_counting_table(dsn: str) -> None:
     with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE landed (queue_id text NOT NULL CHECK (queue_id !~ 'BAD'))")
+        cursor.execute("CREATE TABLE landed (queue_id text NOT NULL CHECK (queue_id !~ '^BAD'))")
 
 
 def rows(dsn: str, statement: str) -> list[tuple[Any, ...]]:

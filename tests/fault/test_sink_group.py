@@ -1,6 +1,5 @@
 """Sinks join, leave and are set back at any time: each fact lands once."""
 
-import os
 import random
 from contextlib import ExitStack
 
@@ -10,6 +9,7 @@ from posttrail_sinks.rewind import rewind
 
 from posttrail.config import Settings
 from tests.sink_world import (
+    ROUNDS,
     Running,
     ids,
     landed,
@@ -22,8 +22,6 @@ from tests.sink_world import (
 )
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
-
-CHANGES = int(os.environ.get("POSTTRAIL_TEST_ROUNDS", "8"))
 
 
 def test_sinks_share_the_partitions(sink_settings: Settings, dsn: str) -> None:
@@ -44,7 +42,7 @@ def test_sinks_come_and_go_and_each_fact_lands_once(sink_settings: Settings, dsn
     dice = random.Random(5)
     working: list[Running] = []
     with ExitStack() as leaving:
-        for change in range(CHANGES):
+        for change in range(ROUNDS):
             produce(sink_settings, mails(200, change * 200))
             if len(working) < 3 and (not working or dice.random() < 0.6):
                 working.append(leaving.enter_context(running(sink_settings)))
@@ -53,9 +51,9 @@ def test_sinks_come_and_go_and_each_fact_lands_once(sink_settings: Settings, dsn
             wait_for_rows(dsn, dice.randrange(change * 200) if change and working else 0)
         if not working:
             leaving.enter_context(running(sink_settings))
-        wait_for_rows(dsn, CHANGES * 200)
+        wait_for_rows(dsn, ROUNDS * 200)
 
-    assert landed(dsn) == ids(mails(CHANGES * 200))
+    assert landed(dsn) == ids(mails(ROUNDS * 200))
 
 
 def test_running_sinks_go_on_from_where_a_rewind_put_them(

@@ -15,11 +15,9 @@ from posttrail.config import Settings
 from posttrail.records import AnyFact, FromFact, NoqueueFact, ToFact
 from tests.fault.dying_sink import STEPS, RealAndCounting, dying_sink
 from tests.fix_postgres import execute, on_database
-from tests.sink_world import NOON, landed, produce, rows, running, until, wait_for_rows
+from tests.sink_world import NOON, ROUNDS, landed, produce, rows, running, until, wait_for_rows
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
-
-ROUNDS = int(os.environ.get("POSTTRAIL_TEST_ROUNDS", "10"))
 
 
 def traffic(count: int, first: int = 0) -> list[AnyFact]:
