@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from posttrail import config, logs
+from posttrail import config, logs, metrics_server
+from posttrail.service import Reload
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +42,15 @@ def sink(context: typer.Context) -> None:
         bury=DeadLetters(settings).send,
         keep_up=lambda connection: keep_up(connection, writer),
     )
-    Sink(settings, writer, store).run(stopping)
+    reload = Reload(stopping)
+    worker = Sink(settings, writer, store)
+    server = metrics_server.serve(settings.metrics, worker.health)
+    try:
+        worker.run(stopping)
+    finally:
+        if server is not None:
+            server.close()
+    reload.begin_anew_if_asked()
 
 
 def rewind(
@@ -62,5 +71,5 @@ def rewind(
     moved = set_back(settings, place(to))
     console = Console(highlight=False)
     for partition, (before, after) in sorted(moved.items()):
-        stood = "nowhere yet" if before is None else f"{before}"
+        stood = "the beginning" if before is None else f"{before}"
         console.print(f"partition {partition}: stood at {stood}, stands at {after}")

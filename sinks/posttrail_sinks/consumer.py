@@ -22,6 +22,7 @@ from posttrail.config import Settings
 from posttrail.errors import Fenced, Poison, PosttrailError, Retry, Stop
 from posttrail.kafka_clients import base
 from posttrail.logs import logger
+from posttrail.metrics_server import Health
 from posttrail_sinks import kafka_log
 from posttrail_sinks.backoff import Backoff
 from posttrail_sinks.batches import Collector
@@ -36,9 +37,11 @@ FENCED_PAUSE_S = 2.0
 """Before a fenced sink claims again: time for the group to tell that the partition moved on."""
 ANSWER_S = 0.05
 """How often the main thread looks for what the database thread has done."""
+STUCK_S = 60.0
+"""A main thread that has not turned for so long is stuck."""
 TEND_S = 2.0
 """How often a sink looks after what it holds."""
-LEAVE_S = 5.0
+LEAVE_S = 3.0
 """How long a batch on its way may take when partitions are given up or the sink ends."""
 
 
@@ -79,6 +82,8 @@ class Sink:
         self._claim_at = 0.0
         self._tend_at = 0.0
         self._land_at = 0.0
+        self._turned = time.monotonic()
+        self._facts_landed = 0
         self._trouble: str | None = None
         self._say = logger(STAGE)
 
@@ -86,6 +91,18 @@ class Sink:
     def claimed(self) -> set[int]:
         """The partitions that this sink holds now."""
         return set(self._collector.positions)
+
+    def health(self) -> Health:
+        """For probes, from any thread: it waits when PostgreSQL or Kafka is in trouble."""
+        return Health(
+            live=time.monotonic() - self._turned < STUCK_S,
+            ready=self._trouble is None,
+            detail={
+                "partitions": sorted(self._collector.positions),
+                "facts_landed": self._facts_landed,
+                "waits_for": self._trouble,
+            },
+        )
 
     @property
     def busy(self) -> bool:
@@ -105,6 +122,7 @@ class Sink:
         service.ready()
         try:
             while not stopping.is_set():
+                self._turned = time.monotonic()
                 self._step()
                 service.alive()
         finally:
@@ -205,6 +223,7 @@ class Sink:
         if self._trouble is not None:
             self._say.info("sink goes on")
             self._trouble = None
+        self._facts_landed += len(landed.batch.facts)
         facts = Counter(type(fact) for fact in landed.batch.facts)
         for kind, count in facts.items():
             metrics.SINK_FACTS.labels(str(kind.__struct_config__.tag)).inc(count)

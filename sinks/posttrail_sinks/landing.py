@@ -84,6 +84,7 @@ class Store:
         self._keep_up = keep_up
         self._keep_up_at = 0.0
         self._connection: Connection | None = None
+        self._interrupted = False
         self._refused_in_a_row = 0
         self.owner = f"{socket.gethostname()}/{os.getpid()}"
 
@@ -111,6 +112,8 @@ class Store:
         return connection
 
     def _connected(self) -> Connection:
+        if self._interrupted:
+            raise Retry("this sink ends")
         if self._connection is None:
             return self._adopt(connect(self._dsn, self._name))
         return self._connection
@@ -122,7 +125,8 @@ class Store:
             connection.close()
 
     def interrupt(self) -> None:
-        """From another thread: make a call that hangs fail now."""
+        """From another thread: make a call that hangs fail now, and connect no more."""
+        self._interrupted = True
         connection = self._connection
         if connection is not None:
             break_off(connection)

@@ -142,8 +142,11 @@ def test_a_sink_outlives_a_server_that_is_away(
         produce(settings, mails(1000, 100))
         until(lambda: "cannot connect" in capsys.readouterr().out)
         assert sink.sink.claimed == set()
+        assert not sink.sink.health().ready
+        assert sink.sink.health().live
         proxy.flow()
         wait_for_rows(dsn, 1100)
+        until(lambda: sink.sink.health().ready)
 
     assert landed(dsn) == ids(mails(1100))
 
