@@ -34,7 +34,11 @@ def stop_on_signals() -> Event:
 
 @produce.command("file")
 def produce_file(
-    paths: Annotated[list[Path], typer.Argument(help="Log files, plain or .gz, .xz, .zst, .bz2.")],
+    paths: Annotated[
+        list[Path],
+        # readable: the file's own error says more, in one line.
+        typer.Argument(readable=False, help="Log files, plain or .gz, .xz, .zst, .bz2."),
+    ],
     year: Annotated[
         int | None, typer.Option(help="Year of the first line, where stamps have none.")
     ] = None,

@@ -46,7 +46,8 @@ def register(app: typer.Typer) -> None:
 def up(
     *,
     log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Import this log, then show counts.")
+        Path | None,
+        typer.Option(metavar="FILE", readable=False, help="Import this log, then show counts."),
     ] = None,
     year: Annotated[
         int | None, typer.Option(help="Year of the log's first line, where its stamps have none.")
