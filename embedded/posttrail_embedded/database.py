@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import psycopg2
+from psycopg2.extensions import make_dsn
 
 from posttrail.errors import Stop
 from posttrail_embedded import accounts
@@ -63,13 +64,13 @@ class EmbeddedPostgres:
         """Nothing is started yet.
 
         Args:
-            directory: of its data and its password; made where it is not there.
+            directory: of its data and the file with its password; made where it is not there.
             log: file that it writes its log to.
             durable: False: faster, and a crash of the machine may lose everything (tests).
         """
         self._directory = directory
         self._data = directory / "data"
-        self._password_file = directory / "password"
+        self._passfile = directory.absolute() / "pgpass"
         self._account = accounts.account()
         self._log = log
         self._settings = _SETTINGS | ({} if durable else _NOT_DURABLE)
@@ -78,8 +79,10 @@ class EmbeddedPostgres:
         self.child: Child | None = None
 
     def dsn(self, database: str = NAME) -> str:
-        """Connection string for libpq, once started; it holds the password."""
-        return f"postgresql://{NAME}:{self._password()}@{LOOPBACK}:{self._port}/{database}"
+        """Connection string for libpq, once started; it may be shown: the password is in a file."""
+        return make_dsn(
+            host=LOOPBACK, port=self._port, dbname=database, user=NAME, passfile=self._passfile
+        )
 
     def start(self) -> Child:
         """Start it, wait until it answers, and make the database the first time.
@@ -125,21 +128,26 @@ class EmbeddedPostgres:
         if self._account is not None:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
-    def _password(self) -> str:
-        return self._password_file.read_text().strip()
+    def _new_password(self, handed_over: Path) -> None:
+        """Make a password: in a file for libpq that only we can read, and one for initdb."""
+        password = secrets.token_urlsafe(24)
+        for file, text in ((self._passfile, f"*:*:*:{NAME}:{password}\n"), (handed_over, password)):
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(text)
+        self._give(handed_over)
 
     def _initialize(self) -> None:
         """Make the data, under another name until they are whole."""
         new = self._data.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_urlsafe(24))
         self._give(new)
-        self._give(self._password_file)
+        handed_over = self._directory / "password.new"
+        self._new_password(handed_over)
         command = [
             *self._prefix(), str(self._bin / "initdb"), "-D", str(new), "-U", NAME,
-            "--auth=scram-sha-256", f"--pwfile={self._password_file}", "--encoding=UTF8",
+            "--auth=scram-sha-256", f"--pwfile={handed_over}", "--encoding=UTF8",
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
             *([] if self._settings.get("fsync") != "off" else ["--no-sync"]),
         ]  # fmt: skip
@@ -148,6 +156,7 @@ class EmbeddedPostgres:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=_environment(), check=False, cwd="/",
             )  # fmt: skip
+        handed_over.unlink()
         if done.returncode != 0:
             raise Stop(f"PostgreSQL's data were not made; {self._log} says: {log_tail(self._log)}")
         new.rename(self._data)
