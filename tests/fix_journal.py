@@ -12,8 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.missing import missing
+from tests.waiting import eventually
 
 JOURNALD = Path("/lib/systemd/systemd-journald")
 REMOTE = Path("/lib/systemd/systemd-journal-remote")
@@ -55,14 +55,6 @@ _SETTINGS = {
 Fields = Mapping[str, bytes | list[bytes]]
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = 20) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.01)
-
-
 class Journald:
     """A running, private systemd-journald."""
 
@@ -88,7 +80,7 @@ class Journald:
             stderr=subprocess.PIPE,
             text=True,
         )
-        until(self._is_up, "journald")
+        eventually(self._is_up)
 
     def _is_up(self) -> bool:
         if self._process.poll() is not None:
@@ -136,7 +128,7 @@ class Journald:
         file = self._sockets / answer
         file.unlink(missing_ok=True)
         self._process.send_signal(number)
-        until(file.exists, answer)
+        eventually(file.exists)
 
     def stop(self) -> None:
         """End it; the files stay."""

@@ -13,12 +13,13 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 from confluent_kafka import KafkaException, Producer
 
-from posttrail import kafka_clients, logs, topic_admin
+from posttrail import kafka_clients, logs, service, topic_admin
 from posttrail.config import Settings
 from posttrail.errors import Fenced, Retry, Unreachable
 from posttrail.topics import POSITIONS, RAW
@@ -35,6 +36,8 @@ _TAKEN_OVER = {
     "INVALID_PRODUCER_EPOCH",
     "INVALID_PRODUCER_ID_MAPPING",
 }
+_SLICE_S = 5.0
+"""How long the client may be silent in one call."""
 _TAKEOVER_S = 3.0
 """How long a newer copy may take from fencing us to saying so."""
 
@@ -167,7 +170,8 @@ class Publisher:
         """Forget the client and its open transaction; Kafka ends that at the next `open`."""
         if self._producer is not None:
             self._producer.purge()
-            self._producer.poll(0)
+            with suppress(KafkaException):  # the error that it is dropped for, once more
+                self._producer.poll(0)
         self._producer, self._begun = None, False
 
     def abort(self) -> None:
@@ -193,11 +197,13 @@ class Publisher:
     def _end_transaction(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while True:
+            left = deadline - time.monotonic()
             try:
-                self._live().commit_transaction(max(0.1, deadline - time.monotonic()))
+                self._live().commit_transaction(max(0.1, min(left, _SLICE_S)))
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                if not error.args[0].retriable() or left <= 0:
                     raise
+                service.alive()  # the broker is away, not this program
             else:
                 self._begun = False
                 return
@@ -205,6 +211,7 @@ class Publisher:
     def _wait_for_room(self, producer: Producer, value: bytes, key: bytes) -> None:
         while True:
             producer.poll(0.1)
+            service.alive()
             if self._stopping():
                 raise Retry("stopping while Kafka takes no lines")
             try:

@@ -19,8 +19,8 @@ from tests.fix_journal import (
     mail_entry,
     running_journald,
     short_directory,
-    until,
 )
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.journal, pytest.mark.usefixtures("systemd_python")]
 
@@ -68,7 +68,7 @@ class Reading:
                 self.source.wait(0.1)
             return len(self.lines) >= number
 
-        until(enough, f"{number} lines")
+        eventually(enough)
         return self.lines
 
     @property
@@ -268,7 +268,7 @@ def test_kept_and_suppressed_lines_are_all_that_were_sent(strict_journald: Journ
             reading.all()
             return any(": Suppressed " in line for line in reading.lines)
 
-        until(is_told, "the notice")
+        eventually(is_told)
     kept = reading.messages.count("x")
     (notice,) = [message for message in reading.messages if message.startswith("Suppressed ")]
     assert 0 < kept < sent

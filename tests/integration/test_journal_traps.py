@@ -24,8 +24,8 @@ from tests.fix_journal import (
     entries_to_file,
     mail_entry,
     short_directory,
-    until,
 )
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.journal, pytest.mark.usefixtures("systemd_python")]
 
@@ -57,7 +57,7 @@ def follow(reader: JournalReader, number: int) -> list[str]:
         found.extend(messages(reader))
         return len(found) >= number
 
-    until(enough, f"{number} messages")
+    eventually(enough)
     return found
 
 
@@ -209,7 +209,7 @@ def test_a_place_that_is_removed_under_a_reader_shows_as_a_gap(journald: Journal
     journald.log("line 2")
     journald.sync()
     vacuum(journald)
-    until(reader.changed, "the change")
+    eventually(reader.changed)
     assert reader.gap() is not None
     assert messages(reader) == ["line 2"]
 
@@ -233,7 +233,7 @@ def test_lines_in_an_active_file_that_was_deleted_show_as_a_gap(journald: Journa
     journald.log("line 1")
     journald.rotate()
     journald.log("line 2")
-    until(reader.changed, "the change")
+    eventually(reader.changed)
     gaps: list[Gap] = []
 
     def is_told() -> bool:
@@ -241,7 +241,7 @@ def test_lines_in_an_active_file_that_was_deleted_show_as_a_gap(journald: Journa
         gaps.extend(gap for gap in [reader.gap()] if gap)
         return gaps != []
 
-    until(is_told, "the gap")
+    eventually(is_told)
     assert follow(reader, 1) == ["line 2"]
 
 
