@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fix_kafka",
     "tests.fix_postfix",
     "tests.fix_postgres",
+    "tests.fix_rsyslog",
     "tests.fix_sink",
     "tests.fix_stack",
 ]

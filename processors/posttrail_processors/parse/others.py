@@ -49,5 +49,10 @@ PRODUCER = Component(
     ),
 )
 
-OTHERS = {"systemd-journald": JOURNALD, "rsyslogd": RSYSLOG, "posttrail/producer": PRODUCER}
+OTHERS = {
+    "systemd-journald": JOURNALD,
+    "rsyslogd": RSYSLOG,
+    "rsyslogd-2177": RSYSLOG,  # with the number of its error (RS_RET_RATE_LIMITED): seen in 8.2302
+    "posttrail/producer": PRODUCER,
+}
 """By the whole tag."""
