@@ -4,7 +4,6 @@ Gives records; how they look on a terminal is the command's business.
 """
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from psycopg2.extensions import connection
@@ -15,25 +14,42 @@ MOST_MAILS = 100
 """A message-id that a loop repeats without end must not flood the terminal."""
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attempt to deliver; `t` in microseconds since 1970 UTC."""
+
+    t: int
+    origin: tuple[int, int]
+    status: str
+    dsn: str | None = None
+    relay: str | None = None
+    delay: float | None = None
+    response: str | None = None
+
+
 class Recipient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of delivery_to, as far as an answer needs it."""
 
     recipient: str
-    orig_recipient: str | None = None
-    status: str | None = None
-    t_first: datetime | None = None
-    t_last: datetime | None = None
+    orig_recipient: str
+    """Equal to recipient where the log names none."""
+    status: str
+    t: datetime
+    """When the attempt was logged that the row shows."""
+    t_first: datetime
+    t_last: datetime
+    attempt_count: int
     relay: str | None = None
     delay: float | None = None
     delays: tuple[float, ...] | None = None
     dsn: str | None = None
     response: str | None = None
     next_queue_id: str | None = None
-    probe: bool | None = None
-    softbounce: bool | None = None
-    ambiguous: bool | None = None
+    probe: bool = False
+    softbounce: bool = False
+    ambiguous: bool = False
     tls: str | None = None
-    attempts: Any = None
+    attempts: tuple[Attempt, ...]
+    """The newest ones, oldest first."""
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,8 +59,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     host: str
     instance: str
     born: datetime
-    t_first: datetime | None = None
-    t_last: datetime | None = None
+    t_first: datetime
+    t_last: datetime
     sender: str | None = None
     client_name: str | None = None
     client_addr: str | None = None
@@ -63,8 +79,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bounce_ids: tuple[str, ...] | None = None
     delay_ids: tuple[str, ...] | None = None
     dsn_ids: tuple[str, ...] | None = None
-    partial: bool | None = None
-    ambiguous: bool | None = None
+    partial: bool = False
+    ambiguous: bool = False
 
 
 class Trail(msgspec.Struct, frozen=True):

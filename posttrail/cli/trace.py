@@ -28,6 +28,8 @@ _STYLES = {
     "discarded": "red",
 }
 
+_TWO_WAYS = "a line could be read in two ways; the safe reading is shown"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -60,6 +62,7 @@ def _show(found: "list[Trail]", console: Console) -> None:
         if number:
             console.print()
         console.print(_sender_side(trail.mail))
+        console.print()
         console.print(_recipients(trail.recipients))
 
 
@@ -68,10 +71,6 @@ def _plain(text: str) -> Text:
     return Text(
         "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     )
-
-
-def _styled(status: str | None) -> Text:
-    return Text(status or "unknown", style=_STYLES.get(status or "", ""))
 
 
 def _when(moment: datetime | None) -> str:
@@ -116,7 +115,7 @@ def _sender_side(mail: "Mail") -> Table:
     grid.add_column(style="dim", justify="right")
     grid.add_column(overflow="fold")
     grid.add_row("mail", Text(f"{mail.queue_id} on {mail.host} ({mail.instance})", style="bold"))
-    grid.add_row("status", _styled(mail.status))
+    grid.add_row("status", Text(mail.status or "open", style=_STYLES.get(mail.status or "", "")))
     for name, value in _facts(mail):
         if value:
             grid.add_row(name, _plain(value))
@@ -124,33 +123,32 @@ def _sender_side(mail: "Mail") -> Table:
 
 
 def _address(found: "Recipient") -> Text:
-    original = found.orig_recipient
-    if original in {None, found.recipient}:
+    if found.orig_recipient == found.recipient:
         return _plain(found.recipient)
-    return _plain(f"{found.recipient} (for {original})")
+    return _plain(f"{found.recipient} (for {found.orig_recipient})")
 
 
-def _reply(found: "Recipient") -> Text:
-    following = f" -> {found.next_queue_id}" if found.next_queue_id else ""
-    return _plain(f"{found.response or ''}{following}")
+def _attempt(found: "Recipient") -> str:
+    """When the attempt was logged that the row shows, how long the mail took, where it went."""
+    seconds = None if found.delay is None else f"after {found.delay:g} s"
+    relay = None if found.relay in {None, "none"} else f"at {found.relay}"
+    attempts = None if found.attempt_count < 2 else f"{found.attempt_count} attempts"
+    return ", ".join(part for part in (_when(found.t), seconds, relay, attempts) if part)
+
+
+def _outcome(found: "Recipient") -> Text:
+    status = f"probe: {found.status}" if found.probe else found.status
+    return Text(status, style=_STYLES.get(found.status, ""))
 
 
 def _recipients(recipients: "tuple[Recipient, ...]") -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("recipient", overflow="fold")
-    table.add_column("status")
-    table.add_column("last attempt")
-    table.add_column("delay", justify="right")
-    table.add_column("relay", overflow="fold")
-    table.add_column("reply", overflow="fold")
+    """Three lines for each: who, when and where, what the other side said."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for found in recipients:
-        delay = "" if found.delay is None else f"{found.delay:g} s"
-        table.add_row(
-            _address(found),
-            _styled(f"probe: {found.status}" if found.probe else found.status),
-            _when(found.t_last),
-            delay,
-            _plain(found.relay or ""),
-            _reply(found),
-        )
+        table.add_row(_outcome(found), _address(found))
+        table.add_row("", Text(_attempt(found), style="dim"))
+        if found.response:
+            table.add_row("", _plain(found.response))
     return table
