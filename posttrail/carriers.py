@@ -90,6 +90,7 @@ _rfc5424_line = re.compile(
 ).match
 _priority = re.compile(r"<\d{1,3}>").match
 _solaris_id = re.compile(r"\[ID \d+ \w+\.\w+\] ?", re.ASCII).match
+_container_id = re.compile(r"[0-9a-f]{12}").fullmatch  # Docker's tag unless told otherwise
 _postfix_tag = re.compile(r"[\w.+-]+(?:/[\w.+-]+)*/[a-z][a-z-]*").fullmatch
 
 
@@ -185,7 +186,10 @@ def _rfc5424(line: str) -> Head | None:
 
 
 def _is_relay(tag: str, relay_tags: frozenset[str]) -> bool:
-    return tag in relay_tags or tag.partition("/")[0] in relay_tags
+    """Also a line without any tag: a syslog daemon put its own stamp and host before another's."""
+    if tag in relay_tags or tag.partition("/")[0] in relay_tags or not tag:
+        return True
+    return "docker" in relay_tags and _container_id(tag) is not None
 
 
 def _relayed(outer: Head) -> Head:

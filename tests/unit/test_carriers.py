@@ -126,6 +126,18 @@ def test_a_line_inside_a_line_is_not_believed(name: str) -> None:
     assert found.host == "box"
 
 
+RELAYED = {
+    "by Docker": "2019-11-27T16:22:50Z box docker/mail[9]: " + INNER,
+    "by Docker under the container's id": "2019-11-27T16:22:50Z box 0a1b2c3d4e5f[9]: " + INNER,
+    "by a syslog daemon before whose stamp another stands": "2019-11-27T16:22:50Z box " + INNER,
+}
+
+
+@pytest.mark.parametrize("name", RELAYED)
+def test_a_line_inside_a_line_of_a_relay_is_the_inner_line(name: str) -> None:
+    assert split(RELAYED[name]) == head()
+
+
 def test_relays_are_named_by_setting() -> None:
     line = "2019-11-27T16:22:50Z box k8s/mail[9]: " + INNER
     assert split(line) != head()
