@@ -16,8 +16,9 @@ from typing import Final
 
 import msgspec
 
-DEFAULT_RELAY_TAGS: tuple[str, ...] = ("docker", "containerd", "podman")
-"""Programs that put whole syslog lines of containers into their own."""
+DEFAULT_RELAY_TAGS: tuple[str, ...] = ("", "docker", "containerd", "podman")
+"""Programs that put whole syslog lines of containers into their own. The empty name: a syslog daemon
+that put its own stamp and host before another's, with no tag between."""
 
 NO_TAG: Final = "-"
 """The tag of an RFC 5424 line that names no program. It keeps a message from passing for a tag."""
@@ -186,8 +187,7 @@ def _rfc5424(line: str) -> Head | None:
 
 
 def _is_relay(tag: str, relay_tags: frozenset[str]) -> bool:
-    """Also a line without any tag: a syslog daemon put its own stamp and host before another's."""
-    if tag in relay_tags or tag.partition("/")[0] in relay_tags or not tag:
+    if tag in relay_tags or (tag and tag.partition("/")[0] in relay_tags - {""}):
         return True
     return "docker" in relay_tags and _container_id(tag) is not None
 
