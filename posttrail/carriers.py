@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 DEFAULT_RELAY_TAGS: tuple[str, ...] = ("", "docker", "containerd", "podman")
-"""Programs that put whole syslog lines of containers into their own. The empty name: a syslog daemon
-that put its own stamp and host before another's, with no tag between."""
+"""Programs that put whole syslog lines of containers into their own. The empty name: a syslog
+daemon that put its own stamp and host before another's, with no tag between."""
 
 NO_TAG: Final = "-"
 """The tag of an RFC 5424 line that names no program. It keeps a message from passing for a tag."""
