@@ -9,10 +9,7 @@ from ipaddress import ip_address
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-import msgspec
-
 from posttrail.records import Fact, FromFact, ToFact
-from posttrail_sinks.copy_text import Value, array
 from posttrail_sinks.packing import packed
 
 MailKey: TypeAlias = tuple[str, str, str, int]
@@ -45,13 +42,8 @@ _largest_of = attrgetter(*_LARGEST)
 
 Order: TypeAlias = tuple[int, int, int, int, int]
 """Rank, t, partition, offset, ordinal."""
-_Sender: TypeAlias = tuple[int, str, str | None, str | None]
-
-
-def _larger(a: Any, b: Any) -> Any:
-    if b is None or a == b:
-        return a
-    return b if a is None or b > a else a
+Sender: TypeAlias = tuple[int, str, str | None, str | None]
+"""Rank, sender, verp_id, verp_sender."""
 
 
 def _larger_address(a: str | None, b: str | None) -> str | None:
@@ -62,7 +54,7 @@ def _larger_address(a: str | None, b: str | None) -> str | None:
     return b if (right.version, int(right)) > (left.version, int(left)) else a
 
 
-def _sender_order(sender: _Sender) -> tuple[int, str, str, str]:
+def _sender_order(sender: Sender) -> tuple[int, str, str, str]:
     rank, text, verp_id, verp_sender = sender
     return rank, text, verp_id or "", verp_sender or ""
 
@@ -85,9 +77,9 @@ class MailRow:
         self.key = key
         self.t_first = self.t_last = t
         self.expired_at: int | None = None
-        self.largest: tuple[Any, ...] | None = None
+        self.largest: list[Any] = [None] * len(_LARGEST)
         self.addresses: tuple[str | None, str | None] = (None, None)
-        self.sender: _Sender | None = None
+        self.sender: Sender | None = None
         self.status_order: Order | None = None
         self.status: str | None = None
         self.reason_order: Order | None = None
@@ -100,16 +92,19 @@ class MailRow:
 
     def see(self, fact: Fact) -> None:
         """Take what every line of the mail tells: when it was, and whether the mail began here."""
-        self.t_first = min(self.t_first, fact.t)
-        self.t_last = max(self.t_last, fact.t)
+        if fact.t < self.t_first:  # noqa: PLR1730  # once per line: min() is a call
+            self.t_first = fact.t
+        if fact.t > self.t_last:  # noqa: PLR1730
+            self.t_last = fact.t
         if fact.component in INTAKE:
             self.partial = False
 
     def learn(self, fact: FromFact) -> None:
         """Take what a line about the mail as a whole tells."""
-        values = _largest_of(fact)
-        known = self.largest
-        self.largest = values if known is None else tuple(map(_larger, known, values))
+        largest = self.largest
+        for at, value in enumerate(_largest_of(fact)):
+            if value is not None and (largest[at] is None or value > largest[at]):
+                largest[at] = value
         if fact.client_addr is not None or fact.orig_client_addr is not None:
             client, orig_client = self.addresses
             self.addresses = (
@@ -143,53 +138,6 @@ class MailRow:
         if fact.status == "expired" and fact.component != "postsuper":
             self.expired_at = max(self.expired_at or 0, fact.t)
 
-    def values(self) -> list[Value]:
-        """The columns of stage_from, in its order."""
-        return [
-            *self.key, self.t_first, self.t_last, self.expired_at,
-            *(self.largest or _NOTHING), *self.addresses, *(self.sender or _NO_SENDER),
-            self.status_order and array(self.status_order), self.status,
-            self.reason_order and array(self.reason_order), self.reason,
-            _text_array(self.bounce_ids), _text_array(self.delay_ids), _text_array(self.dsn_ids),
-            self.partial, self.ambiguous,
-        ]  # fmt: skip
-
-
-_NOTHING = (None,) * len(_LARGEST)
-_NO_SENDER = (None, None, None, None)
-
-
-def _text_array(ids: frozenset[str]) -> str | None:
-    return array(sorted(ids)) if ids else None
-
-
-class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One attempt as it stands in delivery_to.attempts."""
-
-    t: int
-    origin: tuple[int, int]
-    status: str
-    ordinal: int = 0
-    dsn: str | None = None
-    relay: str | None = None
-    delay: float | None = None
-    response: str | None = None
-
-
-_encode = msgspec.json.Encoder().encode
-_shown_of = attrgetter(
-    "relay", "relay_name", "relay_addr", "relay_port", "delay", "delays", "conn_use", "tls", "dsn",
-    "status", "probe", "softbounce", "response", "next_queue_id", "ambiguous",
-)  # fmt: skip
-_DELAYS = 5
-
-
-def _attempt(fact: ToFact) -> Attempt:
-    return Attempt(
-        fact.t, fact.origin, fact.status, fact.ordinal, fact.dsn, fact.relay, fact.delay,
-        fact.response,
-    )  # fmt: skip
-
 
 def attempt_order(fact: ToFact) -> Order:
     """Which attempt a row shows: the greatest. An end beats a deferral, then the later wins."""
@@ -217,22 +165,12 @@ class RecipientRow:
             self.order, self.shown = order, fact
         self.attempts[packed(fact.origin, fact.ordinal)] = fact
 
-    def _newest(self) -> list[Attempt]:
+    def newest(self) -> list[ToFact]:
+        """The attempts that are kept in full, oldest first."""
         if len(self.attempts) == 1:
-            return [_attempt(self.shown)]
+            return [self.shown]
         in_order = sorted(self.attempts.values(), key=lambda fact: _order(fact, 0))
-        return [_attempt(fact) for fact in in_order[-NEWEST_ATTEMPTS:]]
-
-    def values(self) -> list[Value]:
-        """The columns of stage_to, in its order."""
-        rank, t, partition, offset, ordinal = self.order
-        shown = list(_shown_of(self.shown))
-        if shown[_DELAYS] is not None:
-            shown[_DELAYS] = array(shown[_DELAYS])
-        return [
-            *self.key, self.t_first, self.t_last, bool(rank), t, partition, offset, ordinal,
-            *shown, array(sorted(self.attempts)), _encode(self._newest()).decode(),
-        ]  # fmt: skip
+        return in_order[-NEWEST_ATTEMPTS:]
 
 
 class Rows:

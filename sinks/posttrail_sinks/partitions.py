@@ -20,6 +20,11 @@ def day_of(t: int) -> date:
     return _EPOCH + timedelta(days=t // DAY)
 
 
+def days_of(times: Iterable[int]) -> set[date]:
+    """The days in UTC of many such times."""
+    return {day_of(number * DAY) for number in {t // DAY for t in times}}
+
+
 def ensure(cursor: Cursor, days: Iterable[date]) -> int:
     """Make the partitions of these days; returns how many were missing."""
     cursor.execute(query("make_partitions"), {"days": sorted(days)})

@@ -39,13 +39,17 @@ class Policy(msgspec.Struct, frozen=True):
             return _OLDEST
         return (now // DAY - self.retention_days) * DAY
 
+    def latest(self, now: int) -> int:
+        """The latest time that a row may have; microseconds since 1970 UTC."""
+        return now + DAY
+
     def oldest_born(self, now: int) -> int:
         """The oldest birth of a mail that may have rows; with no retention there is no limit."""
         return self.oldest(now) if self.retention_days else 0
 
     def unfit(self, t: int, now: int) -> str | None:
         """Why no row may stand at this time; None if one may."""
-        if t > now + DAY:
+        if t > self.latest(now):
             return "in the future by more than a day"
         if t < self.oldest(now):
             return "older than rows are kept" if self.retention_days else "older than Postfix"

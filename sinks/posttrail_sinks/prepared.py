@@ -36,11 +36,13 @@ def prepare(facts: Iterable[AnyFact], now: int, policy: Policy) -> Prepared:
         policy: how long rows are kept.
     """
     prepared = Prepared(now, Rows(), {}, [], [], [])
+    earliest, latest = policy.oldest(now), policy.latest(now)
+    births: dict[str, int | None] = {}
     for fact in facts:
-        if reason := policy.unfit(fact.t, now):
-            prepared.aside.append((fact, reason))
-        elif isinstance(fact, FromFact | ToFact):
-            _sort_by_id(fact, prepared, policy)
+        if not earliest <= fact.t <= latest:
+            prepared.aside.append((fact, policy.unfit(fact.t, now) or ""))
+        elif isinstance(fact, _OF_MAIL):
+            _sort_by_id(fact, prepared, policy, births)
         elif isinstance(fact, NoqueueFact):
             prepared.noqueue.append(fact)
         else:
@@ -48,14 +50,23 @@ def prepare(facts: Iterable[AnyFact], now: int, policy: Policy) -> Prepared:
     return prepared
 
 
-def _sort_by_id(fact: ShortFact, into: Prepared, policy: Policy) -> None:
-    if is_short(fact.queue_id):
-        into.short.setdefault(id_key(fact), []).append(fact)
-    elif not is_long(fact.queue_id):
-        into.aside.append((fact, "not a queue id"))
-    else:
-        born = born_of_long_id(fact.queue_id)
+_OF_MAIL = (FromFact, ToFact)
+
+
+def _sort_by_id(
+    fact: ShortFact, into: Prepared, policy: Policy, births: dict[str, int | None]
+) -> None:
+    """`births`: what the long ids of the batch say; None for others."""
+    queue_id = fact.queue_id
+    if queue_id not in births:
+        births[queue_id] = born_of_long_id(queue_id) if is_long(queue_id) else None
+    born = births[queue_id]
+    if born is not None:
         if reason := unfit_birth(born, fact.t) or policy.unfit(born, into.now):
             into.aside.append((fact, reason))
         else:
             into.rows.add(fact, born)
+    elif is_short(queue_id):
+        into.short.setdefault(id_key(fact), []).append(fact)
+    else:
+        into.aside.append((fact, "not a queue id"))

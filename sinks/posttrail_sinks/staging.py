@@ -1,4 +1,7 @@
-"""Rows of a batch into the session's own tables: COPY takes no lock that others could want."""
+"""Rows of a batch into the session's own tables: COPY takes no lock that others could want.
+
+A stage is made when it is first needed: COMMIT empties every stage there is, 0.2 ms each.
+"""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -7,7 +10,8 @@ from operator import attrgetter
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 from posttrail.records import AnyFact, FromFact, GapFact, NoqueueFact, ToFact, encode_fact
-from posttrail_sinks.copy_text import Value, copy_in
+from posttrail_sinks.copy_rows import mail_line, recipient_line
+from posttrail_sinks.copy_text import Value, copy_in, line
 from posttrail_sinks.generations import ShortFact, kind
 from posttrail_sinks.merge import Rows
 from posttrail_sinks.prepared import Prepared
@@ -21,12 +25,16 @@ _noqueue_of = attrgetter(
 )  # fmt: skip
 
 
-def _noqueue(fact: NoqueueFact) -> list[Value]:
-    return [fact.t, *fact.origin, fact.ordinal, *_noqueue_of(fact)]
+_key_of = attrgetter("key")
 
 
-def _gap(fact: GapFact) -> list[Value]:
-    return [fact.t, *fact.origin, fact.ordinal, fact.host, fact.source, fact.lines, fact.reason]
+def _noqueue(fact: NoqueueFact) -> str:
+    return line([fact.t, *fact.origin, fact.ordinal, *_noqueue_of(fact)])
+
+
+def _gap(fact: GapFact) -> str:
+    place = (fact.t, *fact.origin, fact.ordinal)
+    return line([*place, fact.host, fact.source, fact.lines, fact.reason])
 
 
 def _kind(fact: AnyFact) -> str:
@@ -35,29 +43,36 @@ def _kind(fact: AnyFact) -> str:
     return "noqueue" if isinstance(fact, NoqueueFact) else "gap"
 
 
-def _aside(fact: AnyFact, reason: str, now: int) -> list[Value]:
+def _aside(fact: AnyFact, reason: str, now: int) -> str:
     text = encode_fact(fact).decode()
     # A time that is out of PostgreSQL's range would make the whole batch fail.
     t = min(max(fact.t, 0), 253_402_300_799_999_999)
-    return [t, now, *fact.origin, fact.ordinal, _kind(fact), reason, text]
+    return line([t, now, *fact.origin, fact.ordinal, _kind(fact), reason, text])
 
 
 def _identity(fact: ShortFact) -> list[Value]:
     return [*id_key(fact), *fact.origin, fact.ordinal, kind(fact)]
 
 
-def _short(entry: Stored) -> list[Value]:
+def _short(entry: Stored) -> str:
     text = encode_fact(entry.fact).decode()
-    return [*_identity(entry.fact), entry.received, entry.born, text]
+    return line([*_identity(entry.fact), entry.received, entry.born, text])
 
 
-def _move(move: Move) -> list[Value]:
-    return [*_identity(move.fact), move.old, move.new]
+def _move(move: Move) -> str:
+    return line([*_identity(move.fact), move.old, move.new])
+
+
+def _fill(cursor: Cursor, name: str, lines: Iterable[str]) -> None:
+    found = list(lines)
+    if found:
+        cursor.execute(query(f"stage_{name}"))
+        copy_in(cursor, query(f"copy_{name}"), found)
 
 
 def stage_ids(cursor: Cursor, ids: Iterable[IdKey]) -> None:
     """Name the short ids of the batch."""
-    copy_in(cursor, query("copy_id"), ids)
+    _fill(cursor, "id", map(line, ids))
 
 
 def stage(cursor: Cursor, prepared: Prepared, plan: Plan, short_rows: Rows) -> None:
@@ -66,17 +81,20 @@ def stage(cursor: Cursor, prepared: Prepared, plan: Plan, short_rows: Rows) -> N
     Raises:
         psycopg2.Error, ValueError: see posttrail_sinks.copy_text.copy_in.
     """
-    mails = chain(prepared.rows.mails.values(), short_rows.mails.values())
-    recipients = chain(prepared.rows.recipients.values(), short_rows.recipients.values())
+    # In the order of the keys: two sinks that meet wait for each other, and never in a circle.
+    mails = sorted(chain(prepared.rows.mails.values(), short_rows.mails.values()), key=_key_of)
+    recipients = sorted(
+        chain(prepared.rows.recipients.values(), short_rows.recipients.values()), key=_key_of
+    )
     aside = [
         *prepared.aside,
         *((fact, "its mail is older than rows are kept") for fact in plan.aside),
     ]
-    copy_in(cursor, query("copy_from"), (row.values() for row in mails))
-    copy_in(cursor, query("copy_to"), (row.values() for row in recipients))
-    copy_in(cursor, query("copy_noqueue"), map(_noqueue, prepared.noqueue))
-    copy_in(cursor, query("copy_gap"), map(_gap, prepared.gaps))
-    copy_in(cursor, query("copy_aside"), (_aside(fact, why, prepared.now) for fact, why in aside))
-    copy_in(cursor, query("copy_short"), map(_short, plan.inserts))
-    copy_in(cursor, query("copy_move"), map(_move, plan.moves))
-    copy_in(cursor, query("copy_gone"), ((*key, first) for key, first in plan.gone.items()))
+    _fill(cursor, "from", map(mail_line, mails))
+    _fill(cursor, "to", map(recipient_line, recipients))
+    _fill(cursor, "noqueue", map(_noqueue, prepared.noqueue))
+    _fill(cursor, "gap", map(_gap, prepared.gaps))
+    _fill(cursor, "aside", (_aside(fact, why, prepared.now) for fact, why in aside))
+    _fill(cursor, "short", map(_short, plan.inserts))
+    _fill(cursor, "move", map(_move, plan.moves))
+    _fill(cursor, "gone", (line((*key, first)) for key, first in plan.gone.items()))

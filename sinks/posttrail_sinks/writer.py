@@ -48,9 +48,13 @@ class Writer:
         self.now = now
 
     def prepare_connection(self, connection: Connection) -> None:
-        """Make the session's stages, once per connection; commits."""
+        """See that the session finds the tables, once per connection; commits.
+
+        Raises:
+            psycopg2.errors.UndefinedTable: it does not.
+        """
         with connection, connection.cursor() as cursor:
-            cursor.execute(query("stages"))
+            cursor.execute(query("tables_exist"))
 
     def prepare(self, facts: Iterable[AnyFact]) -> Prepared:
         """Sort and merge a batch, in any order, outside of any transaction."""
@@ -119,13 +123,14 @@ def _merge(cursor: Cursor, batch: Prepared, plan: Plan, short_rows: Rows) -> Wri
     births = [key[3] for key in (*batch.rows.mails, *short_rows.mails)]
     times = births + [fact.t for fact in batch.noqueue]
     if times:
-        partitions.ensure(cursor, {partitions.day_of(t) for t in times})
+        partitions.ensure(cursor, partitions.days_of(times))
     if plan.gone:
         _run(cursor, "delete_gone", _bounds([key[3] for key in plan.gone]))
     if births:
         written["delivery_from"] = _run(cursor, "upsert_from")
+    if batch.rows.recipients or short_rows.recipients:
         written["delivery_to"] = _run(cursor, "upsert_to")
-        _run(cursor, "close_expired", _bounds(births))
+    _close_expired(cursor, batch.rows, short_rows)
     if batch.noqueue:
         written["noqueue"] = _run(cursor, "insert_noqueue")
     if batch.gaps:
@@ -134,6 +139,18 @@ def _merge(cursor: Cursor, batch: Prepared, plan: Plan, short_rows: Rows) -> Wri
         written["set_aside"] = _run(cursor, "insert_aside")
     _keep_short(cursor, plan)
     return Written(written)
+
+
+def _close_expired(cursor: Cursor, *parts: Rows) -> None:
+    """Recipients that end with their mail; few batches hold any."""
+    expired = {key for rows in parts for key, mail in rows.mails.items() if mail.expired_at}
+    if expired:
+        _run(cursor, "expire_mails", _bounds(key[3] for key in expired))
+    open_births = {
+        key[3] for rows in parts for key, to in rows.recipients.items() if not to.order[0]
+    }
+    if open_births:
+        _run(cursor, "expire_recipients", _bounds(open_births))
 
 
 def _keep_short(cursor: Cursor, plan: Plan) -> None:

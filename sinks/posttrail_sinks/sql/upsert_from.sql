@@ -15,8 +15,7 @@ SELECT
     message_id, resent_message_id, subject, proto, helo, client_addr, orig_client_addr,
     sender_rank, sender, verp_id, verp_sender, status_order, status, reason_order, reason,
     bounce_ids, delay_ids, dsn_ids, partial, ambiguous
-FROM stage_from
-ORDER BY queue_id, host, instance, born
+FROM stage_from  -- which holds them in the order of the key
 ON CONFLICT (queue_id, host, instance, born) DO UPDATE SET
     t_first = LEAST(d.t_first, excluded.t_first),
     t_last = GREATEST(d.t_last, excluded.t_last),
@@ -41,15 +40,19 @@ ON CONFLICT (queue_id, host, instance, born) DO UPDATE SET
     client_addr = GREATEST(d.client_addr, excluded.client_addr),
     orig_client_addr = GREATEST(d.orig_client_addr, excluded.orig_client_addr),
     -- What qmgr logs is the sender after rewriting: it beats what pickup and cleanup log.
-    (sender_rank, sender, verp_id, verp_sender) = (
-        SELECT g.* FROM (VALUES
-            (d.sender_rank, d.sender, d.verp_id, d.verp_sender),
-            (excluded.sender_rank, excluded.sender, excluded.verp_id, excluded.verp_sender)
-        ) AS g (sender_rank, sender, verp_id, verp_sender)
-        ORDER BY g.sender_rank DESC NULLS LAST, g.sender DESC NULLS LAST,
-            coalesce(g.verp_id, '') DESC, coalesce(g.verp_sender, '') DESC
-        LIMIT 1
-    ),
+    -- What qmgr logs is the sender after rewriting: it beats what pickup and cleanup log.
+    verp_id = CASE WHEN excluded.sender_rank IS NULL OR ((d.sender_rank, d.sender, coalesce(d.verp_id, ''), coalesce(d.verp_sender, ''))
+        >= (excluded.sender_rank, excluded.sender, coalesce(excluded.verp_id, ''),
+            coalesce(excluded.verp_sender, '')))
+        THEN d.verp_id ELSE excluded.verp_id END,
+    verp_sender = CASE WHEN excluded.sender_rank IS NULL OR ((d.sender_rank, d.sender, coalesce(d.verp_id, ''), coalesce(d.verp_sender, ''))
+        >= (excluded.sender_rank, excluded.sender, coalesce(excluded.verp_id, ''),
+            coalesce(excluded.verp_sender, '')))
+        THEN d.verp_sender ELSE excluded.verp_sender END,
+    sender = CASE WHEN excluded.sender_rank IS NULL
+        OR (d.sender_rank, d.sender) >= (excluded.sender_rank, excluded.sender)
+        THEN d.sender ELSE excluded.sender END,
+    sender_rank = GREATEST(d.sender_rank, excluded.sender_rank),
     status = CASE WHEN d.status_order IS NULL OR excluded.status_order > d.status_order
         THEN excluded.status ELSE d.status END,
     status_order = GREATEST(d.status_order, excluded.status_order),

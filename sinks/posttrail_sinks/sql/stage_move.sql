@@ -1,0 +1,5 @@
+CREATE TEMP TABLE IF NOT EXISTS stage_move (
+    queue_id text COLLATE "C", host text COLLATE "C", instance text COLLATE "C",
+    origin_partition integer, origin_offset bigint, ordinal integer, kind text COLLATE "C",
+    old_born bigint, new_born bigint
+) ON COMMIT DELETE ROWS
