@@ -54,7 +54,7 @@ def beginnings(admin: AdminClient, topic: str, partitions: int) -> dict[int, int
     return _offsets(admin, topic, partitions, OffsetSpec.earliest())
 
 
-def _of_group(ask: Callable[[], T], nothing: T) -> T:
+def of_group(ask: Callable[[], T], nothing: T) -> T:
     """Ask about a group, again while its coordinator is about to be chosen."""
     deadline = time.monotonic() + _ANSWER_S
     while True:
@@ -77,7 +77,7 @@ def committed(admin: AdminClient, group: str, topic: str) -> dict[int, int]:
         found = asked[group].result(_ANSWER_S).topic_partitions
         return {each.partition: each.offset for each in found if each.topic == topic}
 
-    return _of_group(ask, {})
+    return of_group(ask, {})
 
 
 def members(admin: AdminClient, group: str) -> list[str]:
@@ -87,7 +87,7 @@ def members(admin: AdminClient, group: str) -> list[str]:
         described = admin.describe_consumer_groups([group])[group].result(_ANSWER_S)
         return [member.client_id for member in described.members]
 
-    return _of_group(ask, [])
+    return of_group(ask, [])
 
 
 @contextmanager

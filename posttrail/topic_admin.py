@@ -38,14 +38,16 @@ def client(settings: Settings) -> AdminClient:
     return AdminClient({**kafka_clients.base(settings, "admin"), "log_level": 0})
 
 
-def partitions(admin: AdminClient, settings: Settings) -> dict[str, int]:
+def partitions(
+    admin: AdminClient, settings: Settings, answer_s: float = _ANSWER_S
+) -> dict[str, int]:
     """Partitions of every topic on the broker, by full name.
 
     Raises:
         posttrail.errors.Unreachable: no broker answers.
     """
     try:
-        found = admin.list_topics(timeout=_ANSWER_S).topics
+        found = admin.list_topics(timeout=answer_s).topics
     except KafkaException as error:
         raise Unreachable(
             f"no answer from Kafka at {bootstrap(settings)} ({error.args[0].name()}); "

@@ -6,6 +6,7 @@ from types import ModuleType
 import typer
 
 from posttrail.cli import (
+    check,
     dead,
     migrate,
     parse,
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 # Each module's `register(app)` adds its commands; stages load only when their command runs.
 COMMAND_MODULES: tuple[ModuleType, ...] = (
+    check,
     dead,
     migrate,
     parse,

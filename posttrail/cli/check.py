@@ -1,0 +1,196 @@
+"""`posttrail check`: is everything there that a stage needs, before it starts?"""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from glob import glob
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from posttrail import checks, config, kafka_rights, topic_admin
+from posttrail.checks import Report, State, Step
+from posttrail.config import Settings
+from posttrail.errors import BadInput, BadSettings, Exit
+
+_ANSWER_S = 5.0
+"""A person waits."""
+_STYLES = {State.OK: "green", State.FAILED: "red", State.SKIPPED: "yellow"}
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What the command line asks for."""
+
+    journal: bool = False
+    files: tuple[str, ...] = ()
+    processor: bool = False
+    sink: bool = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(check)
+
+
+def check(
+    *,
+    journal: Annotated[
+        bool, typer.Option("--journal", help="Also what a journal producer needs on this host.")
+    ] = False,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Also what a producer of this file needs; repeatable."),
+    ] = None,
+    processor: Annotated[
+        bool, typer.Option("--processor", help="Also what a processor may do in Kafka.")
+    ] = False,
+    sink: Annotated[
+        bool, typer.Option("--sink", help="Also what a sink may do in Kafka and PostgreSQL.")
+    ] = False,
+    settings_only: Annotated[
+        bool, typer.Option("--settings-only", help="Look at no server and no log.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look at settings, servers, topics, rights and logs; one line each, a failure with its cure.
+
+    Changes nothing. Ends with the exit code of the first failure.
+    """
+    wanted = Wanted(journal, tuple(file or ()), processor, sink)
+    report = _looked_at(wanted, settings_only=settings_only)
+    if as_json:
+        _print_json(report)
+    else:
+        _print(report, Console(highlight=False, soft_wrap=True))
+    if report.exit_code is not Exit.OK:
+        sys.exit(report.exit_code)
+
+
+def _looked_at(wanted: Wanted, *, settings_only: bool) -> Report:
+    try:
+        settings = config.load()
+    except BadSettings as error:
+        return checks.run([Step("settings", _raising(error))])
+    source = str(config.config_file() or "no file, environment and defaults")
+    steps = [Step("settings", lambda: source)]
+    if not settings_only:
+        steps += [*_kafka(settings, wanted), *_logs(settings, wanted), *_postgres(settings, wanted)]
+    return checks.run(steps)
+
+
+def _raising(error: BadSettings) -> Callable[[], str]:
+    def look() -> str:
+        raise error
+
+    return look
+
+
+def _kafka(settings: Settings, wanted: Wanted) -> Iterator[Step]:
+    yield Step("kafka", lambda: _brokers(settings))
+    yield Step("topics", lambda: _topics(settings), ("kafka",))
+    host = settings.producer.host
+    needs = {
+        "journal rights": kafka_rights.of_producer(f"journal:{host}") if wanted.journal else None,
+        "file rights": kafka_rights.of_producer(f"file:{host}:") if wanted.files else None,
+        "processor rights": kafka_rights.of_processor(settings) if wanted.processor else None,
+        "sink rights": kafka_rights.of_sink(settings) if wanted.sink else None,
+    }
+    for name, need in needs.items():
+        if need is not None:
+            yield Step(name, partial(kafka_rights.require, settings, need), ("kafka", "topics"))
+
+
+def _brokers(settings: Settings) -> str:
+    topic_admin.partitions(topic_admin.client(settings), settings, _ANSWER_S)
+    return config.bootstrap(settings)
+
+
+def _topics(settings: Settings) -> str:
+    found = topic_admin.verify(settings)
+    differing = [f"{topic.name}: {key} is yours" for topic in found for key in topic.differs]
+    return ", ".join(differing) or f"{len(found)} as declared"
+
+
+def _logs(settings: Settings, wanted: Wanted) -> Iterator[Step]:
+    if wanted.journal:
+        yield Step("journal", lambda: _journal(settings.producer.journal.directory))
+    for pattern in wanted.files:
+        yield Step(f"file {pattern}", partial(_readable, pattern))
+
+
+def _journal(directory: Path | None) -> str:
+    from importlib.util import find_spec
+
+    from posttrail_producers.journal_access import refuse_closed
+
+    if find_spec("systemd") is None:
+        raise BadInput("systemd-python is not installed: pip install 'posttrail[journal]'")
+    refuse_closed(directory)
+    return f"{directory or 'of this host'}, readable"
+
+
+def _readable(pattern: str) -> str:
+    found = sorted(glob(pattern)) or [pattern]  # noqa: PTH207  # may be absolute
+    for path in found:
+        _open(path)
+    return f"{len(found)} readable" if len(found) > 1 else "readable"
+
+
+def _open(path: str) -> None:
+    try:
+        with Path(path).open("rb") as opened:
+            opened.read(1)
+    except PermissionError:
+        group = _group_of(path)
+        raise BadInput(
+            f"may not read {path}: run as root or in its group: usermod -aG {group} USER"
+        ) from None
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}; name a log file") from None
+
+
+def _group_of(path: str) -> str:
+    try:
+        return Path(path).group()
+    except (KeyError, OSError):
+        return "adm"
+
+
+def _postgres(settings: Settings, wanted: Wanted) -> Iterator[Step]:
+    given = bool(settings.postgres.dsn.get_secret_value())
+    if not given and not wanted.sink and not config.servers_file(settings).exists():
+        return
+    from posttrail_sinks import readiness
+
+    yield Step("postgres", lambda: readiness.server(config.dsn(settings)))
+    yield Step("schema", lambda: readiness.schema(config.dsn(settings)), ("postgres",))
+    if wanted.sink:
+        needed = ("postgres", "schema")
+        yield Step("database rights", lambda: readiness.rights(config.dsn(settings)), needed)
+
+
+def _print(report: Report, console: Console) -> None:
+    width = max(len(found.name) for found in report.checks)
+    for found in report.checks:
+        state = Text(f"{found.state:7}", style=_STYLES[found.state])
+        console.print(state, Text(f"{found.name:{width}}  {found.detail}"))
+    failed = sum(found.state is State.FAILED for found in report.checks)
+    if failed:
+        code = report.exit_code
+        console.print(f"{failed} of {len(report.checks)} failed: exit code {code} ({code.name})")
+
+
+def _print_json(report: Report) -> None:
+    shown = {
+        "ok": report.exit_code is Exit.OK,
+        "exit_code": report.exit_code.name,
+        "checks": [
+            {"name": found.name, "state": found.state, "detail": found.detail}
+            for found in report.checks
+        ],
+    }
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown)) + b"\n")
