@@ -7,6 +7,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import stat
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ _ZSTD_BLOCK = 4 * 1024
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
 # Control characters other than tab, newline, vertical tab, form feed, return, escape.
 _CONTROL = bytes(n for n in range(32) if n not in {9, 10, 11, 12, 13, 27}) + b"\x7f"
+_hole = re.compile(rb"\0{512,}")
 _MOST_CONTROL = 0.05
 """Random bytes hold 11 %, text in two bytes a character 50 %, a log next to none."""
 
@@ -79,11 +81,11 @@ def compression(start: bytes) -> str | None:
 
 
 def is_binary(block: bytes) -> bool:
-    """Whether the first bytes of a file are no text. NULs at the start are no sign of it.
+    """Whether the first bytes of a file are no text. Long runs of NULs are no sign of it.
 
-    A crash leaves such NULs, and so does `copytruncate` under a writer that does not append.
+    A crash leaves such runs, and so does `copytruncate` under a writer that does not append.
     """
-    text = block.lstrip(b"\0")
+    text = _hole.sub(b"", block).strip(b"\0")
     control = len(text) - len(text.translate(None, _CONTROL))
     return control > len(text) * _MOST_CONTROL
 

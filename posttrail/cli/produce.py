@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posttrail import config, logs
+from posttrail import config, logs, metrics_server, service
 from posttrail.cli.import_progress import Imported, ImportProgress
 from posttrail.errors import BadInput
 from posttrail.stamps import State, zone_named
 
 if TYPE_CHECKING:
     from posttrail_producers.file_import import Checked, FileImport, Times
+    from posttrail_producers.source import Source
 
 produce = typer.Typer(help="Put log lines into Kafka.", no_args_is_help=True)
 
@@ -32,13 +33,38 @@ def stop_on_signals() -> Event:
     return stop
 
 
+def run_until_stopped(source: "Source", settings: config.Settings) -> None:
+    """Publish what the source yields, as a service: until SIGTERM, anew on SIGHUP."""
+    from posttrail_producers.publisher import Publisher
+    from posttrail_producers.pump import Pump
+
+    stop = stop_on_signals()
+    reload = service.Reload(stop)
+    pump = Pump(source, Publisher(settings, source.id, stop.is_set), settings.producer, stop)
+    server = metrics_server.serve(settings.metrics, pump.health)
+    try:
+        pump.run()
+    finally:
+        service.stopping()
+        if server is not None:
+            server.close()
+    reload.begin_anew_if_asked()
+
+
 @produce.command("file")
 def produce_file(
     paths: Annotated[
         list[Path],
         # readable: the file's own error says more, in one line.
-        typer.Argument(readable=False, help="Log files, plain or .gz, .xz, .zst, .bz2."),
+        typer.Argument(
+            readable=False,
+            help="Log files, plain or .gz, .xz, .zst, .bz2; with --follow also patterns, quoted.",
+        ),
     ],
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what is written, through rotation.")
+    ] = False,
     year: Annotated[
         int | None, typer.Option(help="Year of the first line, where stamps have none.")
     ] = None,
@@ -46,13 +72,22 @@ def produce_file(
         str | None, typer.Option(help="Zone of stamps without one: Europe/Berlin. Else the host's.")
     ] = None,
 ) -> None:
-    """Import log files; a file that was imported before, also by another name, adds nothing."""
+    """Put log files into Kafka, each line once.
+
+    A file that was imported before, also by another name, adds nothing.
+    """
+    from posttrail_producers.file_follow import FileFollow
     from posttrail_producers.file_import import Times
+    from posttrail_producers.year_survey import refuse_odd_year
 
     settings = config.load()
     logs.set_up(settings.logs)
     times = Times(year, None if zone is None else zone_named(zone))
-    _import_all(_checked(paths, times), settings, times)
+    if follow:
+        refuse_odd_year(year)
+        run_until_stopped(FileFollow([str(path) for path in paths], settings, times), settings)
+    else:
+        _import_all(_checked(paths, times), settings, times)
 
 
 def _checked(paths: list[Path], times: "Times") -> list["Checked"]:

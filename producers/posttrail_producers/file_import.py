@@ -14,7 +14,7 @@ from posttrail.config import Settings
 from posttrail.stamps import Stamps, State
 from posttrail.textfiles import TextFile, first_text, open_text
 from posttrail_producers.canonical import Canonical
-from posttrail_producers.file_position import HEAD, NOTHING, FilePosition, Known, Place, new_key
+from posttrail_producers.file_position import HEAD, Known, Place, unread, whole_line
 from posttrail_producers.file_reader import Before, FileReader
 from posttrail_producers.lines import TAIL
 from posttrail_producers.source import Batch
@@ -86,33 +86,19 @@ class FileImport:
             head = file.read(HEAD)
         place = Known(positions).find(head, self._before)
         if place is None:
-            empty = FilePosition(str(self.checked.path), NOTHING, 0, NOTHING, 0, self._begin)
-            place = Place(new_key(head, positions), empty)
+            place = unread(str(self.checked.path), head, self._begin, positions)
         self.known_lines = place.position.lines
-        self._go_on(self._whole_line(place), head)
+        self._go_on(whole_line(place, self._byte_after(place)), head)
 
     def _before(self, offset: int, size: int) -> bytes | None:
         with open_text(self.checked.path) as file:
             data = file.skip(offset, size)
         return data if len(data) == size else None
 
-    def _whole_line(self, place: Place) -> Place:
-        """The place from which whole lines follow.
-
-        The last line had no newline when it was taken. What stands there now? Nothing new or just
-        the newline: go on behind it. More text: the line is taken again, whole.
-        """
-        position = place.position
-        if not position.torn:
-            return place
+    def _byte_after(self, place: Place) -> bytes:
         with open_text(self.checked.path) as file:
-            file.skip(position.offset, 0)
-            after = file.read(1)
-        if after == b"":
-            return place
-        move = 1 if after == b"\n" else -position.torn
-        moved = msgspec.structs.replace(position, offset=position.offset + move, torn=0)
-        return Place(place.key, moved)
+            file.skip(place.position.offset, 0)
+            return file.read(1)
 
     def _go_on(self, place: Place, head: bytes) -> None:
         offset = place.position.offset

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 
 import msgspec
+from msgspec.structs import replace
 
 from posttrail.stamps import State
 
@@ -39,6 +40,10 @@ class FilePosition(msgspec.Struct, frozen=True, omit_defaults=True, tag="file"):
     """What the next line needs to know of those before it."""
     torn: int = 0
     """Size of the last line taken, when it had no newline: it may have been written on since."""
+    modified: int = 0
+    """When the file was written last, as seen by a reader that follows; microseconds since 1970."""
+    gone: bool = False
+    """Nothing more can be read of it, and what is missing was told."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -53,7 +58,25 @@ def print_of(data: bytes) -> Print:
     return Print(len(data), blake2b(data, digest_size=16).hexdigest())
 
 
-NOTHING = print_of(b"")
+_NOTHING = print_of(b"")
+
+
+def unread(path: str, head: bytes, stamps: State, taken: Mapping[str, bytes]) -> Place:
+    """The place at the beginning of a file that is not known yet."""
+    return Place(new_key(head, taken), FilePosition(path, _NOTHING, 0, _NOTHING, 0, stamps))
+
+
+def whole_line(place: Place, after: bytes) -> Place:
+    """The place from which whole lines follow, given the first byte after it, if there is one.
+
+    The last line may have had no newline when it was taken. When only the newline has come since,
+    reading goes on behind it; when more text has, the line is taken again, whole.
+    """
+    position = place.position
+    if not position.torn or not after:
+        return place
+    move = 1 if after == b"\n" else -position.torn
+    return Place(place.key, replace(position, offset=position.offset + move, torn=0))
 
 
 def new_key(head: bytes, taken: Mapping[str, bytes]) -> str:
@@ -63,7 +86,8 @@ def new_key(head: bytes, taken: Mapping[str, bytes]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _places(positions: Mapping[str, bytes]) -> Iterator[Place]:
+def places(positions: Mapping[str, bytes]) -> Iterator[Place]:
+    """Of all files that were ever read."""
     for key, value in positions.items():
         if key.startswith("file#"):
             yield Place(key, msgspec.json.decode(value, type=FilePosition))
@@ -75,7 +99,7 @@ class Known:
     def __init__(self, positions: Mapping[str, bytes]) -> None:
         """`positions`: what `maillog.positions` holds."""
         self._by_head: dict[tuple[int, str], list[Place]] = {}
-        for place in _places(positions):
+        for place in places(positions):
             head = place.position.head
             self._by_head.setdefault((head.size, head.digest), []).append(place)
 

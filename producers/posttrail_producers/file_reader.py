@@ -52,6 +52,8 @@ class FileReader:
         """
         self.key = start.key
         self.position = start.position
+        self.modified = 0
+        """When the file was written last, microseconds since 1970; goes along with the position."""
         self._file = file
         self._head = before.head
         self._lines = Lines(before.tail)
@@ -89,6 +91,7 @@ class FileReader:
             lines=self.position.lines + len(chunk.lines),
             stamps=self._canonical.stamps.state,
             torn=torn,
+            modified=self.modified,
         )
         for cut in reversed(chunk.cuts):  # from the end, so that the places before stay
             if cut.lost:

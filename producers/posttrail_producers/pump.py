@@ -12,6 +12,7 @@ import msgspec
 from posttrail import logs, metrics, service
 from posttrail.config import Producer
 from posttrail.errors import BadInput, Retry
+from posttrail.metrics_server import Health
 from posttrail_producers.publisher import Publisher
 from posttrail_producers.source import Batch, Source
 
@@ -20,6 +21,8 @@ READ_LINES = 2_000
 IDLE_S = 0.1
 """How long an idle source is left alone."""
 LONGEST_BACKOFF_S = 15.0
+STUCK_S = 180.0
+"""A loop that has not turned for so long waits for nothing that will come."""
 LAST_COMMIT_S = 1.5
 """What is left for the last commit when the process is told to end."""
 
@@ -79,6 +82,16 @@ class Pump:
         self.totals = Totals()
         self._log = logs.logger("producer").bind(source=source.id)
         self._failures = 0
+        self._is_open = False
+        self._turned = time.monotonic()
+
+    def health(self) -> Health:
+        """How this producer is; asked by another thread."""
+        return Health(
+            live=time.monotonic() - self._turned < STUCK_S,
+            ready=self._is_open,
+            detail={"source": self._source.id, **msgspec.structs.asdict(self.totals)},
+        )
 
     def run(self) -> Totals:
         """Until the end; what was read is committed then.
@@ -91,8 +104,10 @@ class Pump:
             try:
                 self._source.resume(self._publisher.open())
                 service.ready()
+                self._is_open = True
                 self._move_all()
             except Retry as error:
+                self._is_open = False
                 self.totals.last_error = str(error)
                 if self._stop.is_set():
                     self._publisher.drop()
@@ -106,6 +121,7 @@ class Pump:
         self._failures += 1
         self._log.warning("not committed, trying again", reason=str(error), seconds=seconds)
         service.alive()  # the broker is away, not this program
+        self._turned = time.monotonic()
         self._stop.wait(seconds)
 
     def _move_all(self) -> None:
@@ -120,6 +136,7 @@ class Pump:
 
     def _move_some(self, pending: _Open) -> _Open:
         service.alive()
+        self._turned = time.monotonic()
         room = self._limits.max_lines_before_commit - pending.lines
         batch = self._source.read(max(1, min(READ_LINES, room)))
         if batch.positions:

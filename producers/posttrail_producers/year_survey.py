@@ -56,14 +56,23 @@ def _first_yearless(block: bytes) -> Stamp | None:
     return next((stamp for stamp in stamps if stamp.year is None), None)
 
 
+def refuse_odd_year(year: int | None) -> None:
+    """Look at the number alone.
+
+    Raises:
+        BadInput: no log can be of this year.
+    """
+    if year is not None and year not in YEARS:
+        raise BadInput(f"--year {year}: say the year of the first line, such as 2019")
+
+
 def refuse_wrong_year(block: bytes, path: Path, year: int, modified: int) -> None:
     """Look at the first lines.
 
     Raises:
         BadInput: the first line cannot be of this year.
     """
-    if year not in YEARS:
-        raise BadInput(f"--year {year}: say the year of the first line, such as 2019")
+    refuse_odd_year(year)
     stamp = _first_yearless(block)
     if stamp is None:
         return

@@ -126,6 +126,7 @@ NOT_BINARY = {
     "nothing": b"",
     "a line": b"Nov 27 16:22:49 mx1 postfix/smtpd[7]: x\n",
     "NULs of a crash, then a line": b"\0" * 4000 + b"Nov 27 16:22:49 mx1 postfix/smtpd[7]: x\n",
+    "a line, then NULs of a crash": b"Nov 27 16:22:49 mx1 postfix/smtpd[7]: x\n" + b"\0" * 4000,
     "a few control bytes": b"Nov 27 16:22:49 mx1 postfix/smtpd[7]: \0\1\2 " + b"x" * 200,
     "UTF-8 and Latin-1": "grüße".encode() + "grüße".encode("latin-1"),
 }

@@ -1,0 +1,106 @@
+"""Logs that grow and are rotated, as one source: `posttrail produce file --follow PATTERN…`."""
+
+import glob
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from posttrail import metrics
+from posttrail.config import Settings
+from posttrail.errors import BadInput
+from posttrail_producers.chain import Chain, Scope
+from posttrail_producers.file_import import Times
+from posttrail_producers.rotation import family
+from posttrail_producers.source import Batch
+
+LOOK_S = 2.0
+"""How often patterns are looked up for logs that are new."""
+
+
+def _refuse_rotated(pattern: str) -> None:
+    path = Path(pattern)
+    if not glob.has_magic(pattern) and family(path) != path:
+        raise BadInput(f"{path} is a rotated file: follow {family(path)}, which leads on from it")
+
+
+class FileFollow:
+    """All logs of some patterns."""
+
+    finished = False
+
+    def __init__(self, patterns: Sequence[str], settings: Settings, times: Times) -> None:
+        """Nothing is opened before `resume`.
+
+        Args:
+            patterns: paths, or patterns as the shell's. A path's own rotated files are read only
+                where they follow on what was read; those that a pattern names are read whole.
+            settings: host names.
+            times: what the user says about the stamps.
+
+        Raises:
+            BadInput: a path is that of a rotated file.
+        """
+        self._patterns = [str(Path(pattern).absolute()) for pattern in patterns]
+        for pattern in self._patterns:
+            _refuse_rotated(pattern)
+        self.id = f"file:{settings.producer.host}:{','.join(self._patterns)}"
+        self._host = settings.producer.host
+        self._times = times
+        self._chains: dict[Path, Chain] = {}
+        self._scope = self._scope_of({})
+        self._look_at = 0.0
+
+    def _scope_of(self, positions: Mapping[str, bytes]) -> Scope:
+        files = {key: value for key, value in positions.items() if key.startswith("file#")}
+        return Scope(self._host, self._times, self._is_wanted, files)
+
+    def _is_wanted(self, path: Path) -> bool:
+        return any(
+            fnmatchcase(str(path), pattern) if glob.has_magic(pattern) else str(path) == pattern
+            for pattern in self._patterns
+        )
+
+    def _logs(self) -> Iterator[Path]:
+        for pattern in self._patterns:
+            if glob.has_magic(pattern):
+                found = glob.glob(pattern)  # noqa: PTH207  # Path.glob takes no absolute pattern
+                yield from (family(Path(name)) for name in sorted(found))
+            else:
+                yield Path(pattern)
+
+    def resume(self, positions: Mapping[str, bytes]) -> None:
+        """Open all logs where they were left off."""
+        self.close()
+        self._scope = self._scope_of(positions)
+        self._look()
+
+    def _look(self) -> None:
+        self._look_at = time.monotonic() + LOOK_S
+        for live in self._logs():
+            if live not in self._chains:
+                chain = self._chains[live] = Chain(live, self._scope)
+                chain.resume()
+        unread = sum(chain.unread_bytes() for chain in self._chains.values())
+        metrics.PRODUCER_LAG.labels(self.id).set(unread)
+
+    def read(self, most: int) -> Batch:
+        """The next lines of one of the logs; each gets its turn."""
+        if time.monotonic() >= self._look_at:
+            self._look()
+        for live, chain in list(self._chains.items()):
+            self._chains[live] = self._chains.pop(live)  # to the end of the queue
+            batch = chain.read(most)
+            if batch.positions:
+                return batch
+        return Batch()
+
+    def wait(self, seconds: float) -> None:
+        """Let the logs grow."""
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        """Close all files."""
+        for chain in self._chains.values():
+            chain.close()
+        self._chains = {}
