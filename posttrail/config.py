@@ -102,7 +102,7 @@ class Sink(Section):
 
     group: str = "posttrail-sink"
     """Consumer group of all sinks."""
-    batch_facts: int = Field(default=5_000, ge=1)
+    batch_facts: int = Field(default=10_000, ge=1)
     """Facts in one transaction at the most."""
     batch_seconds: float = Field(default=0.5, gt=0)
     """Seconds a fact waits for its transaction at the most."""

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from posttrail.identity import SECOND, born_of_short_id, opener
-from posttrail.records import FromFact, ToFact
+from posttrail.records import FromFact, Origin, ToFact
 
 ShortFact: TypeAlias = FromFact | ToFact
-FactId: TypeAlias = tuple[str, int, int, int]
-"""Kind, partition, offset, ordinal: one per fact."""
+FactId: TypeAlias = tuple[Origin, int, type]
+"""Origin, ordinal, from or to: one per fact."""
 
 LATE = 10 * SECOND
 """How much later than it happened a line may be logged: daemons write independently."""
@@ -33,11 +33,11 @@ def kind(fact: ShortFact) -> str:
 
 def fact_id(fact: ShortFact) -> FactId:
     """What makes a fact that comes again the same fact."""
-    return (kind(fact), *fact.origin, fact.ordinal)
+    return fact.origin, fact.ordinal, fact.__class__
 
 
-def _order(fact: ShortFact) -> tuple[int, tuple[int, int], str, int]:
-    return fact.t, fact.origin, kind(fact), fact.ordinal
+def _order(fact: ShortFact) -> tuple[int, Origin, bool, int]:
+    return fact.t, fact.origin, fact.__class__ is ToFact, fact.ordinal
 
 
 def born_of(fact: ShortFact) -> int:
@@ -52,8 +52,9 @@ def born_of(fact: ShortFact) -> int:
 
 def _opening(fact: ShortFact) -> str | None:
     """`arrival`, `mention` or None; every line of cleanup is from a mail's beginning."""
-    found = opener(fact) if isinstance(fact, FromFact) else None
-    return "mention" if found is None and fact.component == "cleanup" else found
+    if fact.component == "cleanup":
+        return "mention"
+    return opener(fact) if isinstance(fact, FromFact) else None
 
 
 class Generation:
@@ -74,13 +75,13 @@ class Generation:
         """When the queue file was removed."""
         self.facts: list[ShortFact] = []
 
-    def add(self, fact: ShortFact) -> None:
+    def add(self, fact: ShortFact, opening: str | None) -> None:
         """Take the next fact in order."""
         self.facts.append(fact)
         self.last = fact.t
-        opening = _opening(fact)
-        self.arrived = self.arrived or opening == "arrival"
-        self.headless = self.headless and opening is None
+        if opening is not None:
+            self.headless = False
+            self.arrived = self.arrived or opening == "arrival"
         if self.delivering is None and fact.component not in _INTAKE:
             self.delivering = fact.t
         if self.closed is None and isinstance(fact, FromFact):
@@ -92,12 +93,11 @@ class Generation:
         elif fact.status in _VERDICTS:
             self.closed = fact.t + LATE  # cleanup may say more before the file goes
 
-    def holds(self, fact: ShortFact, lifetime: int) -> bool:
+    def holds(self, fact: ShortFact, opening: str | None, lifetime: int) -> bool:
         """Whether the next fact in order belongs to this mail, and not to a younger one."""
         born = born_of(fact)
         if born <= self.born:
             return True  # ids are given in order: no younger mail can be that old
-        opening = _opening(fact)
         if opening == "arrival":
             return self._is_late_arrival(fact, born)
         if self.closed is not None:
@@ -129,7 +129,8 @@ def assign(facts: Iterable[ShortFact], lifetime: int) -> list[Generation]:
     """
     generations: list[Generation] = []
     for fact in sorted(facts, key=_order):
-        if not generations or not generations[-1].holds(fact, lifetime):
+        opening = _opening(fact)
+        if not generations or not generations[-1].holds(fact, opening, lifetime):
             generations.append(Generation(fact))
-        generations[-1].add(fact)
+        generations[-1].add(fact, opening)
     return generations

@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 from posttrail.records import AnyFact, FromFact, GapFact, NoqueueFact, ToFact, encode_fact
 from posttrail_sinks.copy_rows import mail_line, recipient_line
-from posttrail_sinks.copy_text import Value, copy_in, line
+from posttrail_sinks.copy_text import NULL, Value, copy_in, is_plain, line
 from posttrail_sinks.generations import ShortFact, kind
 from posttrail_sinks.merge import Rows
 from posttrail_sinks.prepared import Prepared
@@ -26,6 +26,7 @@ _noqueue_of = attrgetter(
 
 
 _key_of = attrgetter("key")
+_SHORT_TABS = 9
 
 
 def _noqueue(fact: NoqueueFact) -> str:
@@ -55,8 +56,16 @@ def _identity(fact: ShortFact) -> list[Value]:
 
 
 def _short(entry: Stored) -> str:
-    text = encode_fact(entry.fact).decode()
-    return line([*_identity(entry.fact), entry.received, entry.born, text])
+    fact = entry.fact
+    partition, offset = fact.origin
+    born = NULL if entry.born is None else entry.born
+    joined = (
+        f"{fact.queue_id}\t{fact.host}\t{fact.instance}\t{partition}\t{offset}\t{fact.ordinal}"
+        f"\t{kind(fact)}\t{entry.received}\t{born}\t{encode_fact(fact).decode()}"
+    )
+    if is_plain(joined, _SHORT_TABS):
+        return joined
+    return line([*_identity(fact), entry.received, entry.born, encode_fact(fact).decode()])
 
 
 def _move(move: Move) -> str:

@@ -185,7 +185,7 @@ CREATE TABLE short_fact (
     received bigint NOT NULL,
     born bigint,
     fact text COLLATE "C" NOT NULL,
-    PRIMARY KEY (queue_id, host, instance, origin_offset, origin_partition, ordinal, kind)
+    PRIMARY KEY (queue_id, origin_offset, origin_partition, ordinal, kind)
 ) WITH (
     fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_vacuum_insert_scale_factor = 0.05
