@@ -17,7 +17,7 @@ from posttrail_sinks.landing import Store, Writer
 from posttrail import config, topics
 from posttrail.config import Settings
 from posttrail.identity import deliveries_key
-from posttrail.records import AnyFact, FromFact, encode_fact
+from posttrail.records import AnyFact, FromFact, NoqueueFact, ToFact, encode_fact
 
 ROUNDS = int(os.environ.pop("POSTTRAIL_TEST_ROUNDS", "10"))
 """How often tests of faults try; more find more."""
@@ -41,6 +41,29 @@ def mails(count: int, first: int = 0) -> list[FromFact]:
         )
         for number in range(first, first + count)
     ]
+
+
+def traffic(count: int, first: int = 0) -> list[AnyFact]:
+    """Mails with two recipients and refusals; short ids, some of them used again and again."""
+    return [fact for number in range(first, first + count) for fact in _mail(number)]
+
+
+def _mail(number: int) -> list[AnyFact]:
+    common: dict[str, Any] = {"host": f"mx{number % 3}", "instance": "postfix"}
+    mail = common | {"queue_id": f"0000A{number % 40:03X}"}
+    t = NOON + number * 1_000_000 + 20
+    client: dict[str, Any] = {"client_name": "mail.example.com", "client_addr": "192.0.2.1"}
+    return [
+        FromFact(t=t, origin=(0, number * 5), component="smtpd", **client, **mail),
+        FromFact(t=t + 1, origin=(0, number * 5 + 1), component="qmgr", size=number,
+                 sender=f"s{number}@example.com", nrcpt=2, **mail),
+        ToFact(t=t + 2, origin=(0, number * 5 + 2), component="smtp", status="deferred",
+               recipient="a@example.net", **mail),
+        ToFact(t=t + 3, origin=(0, number * 5 + 3), component="smtp", status="sent",
+               recipient="a@example.net", **mail),
+        NoqueueFact(t=t + 4, origin=(0, number * 5 + 4), component="smtpd", action="reject",
+                    pid=number, reason="no", **common),
+    ]  # fmt: skip
 
 
 def ids(facts: Sequence[FromFact]) -> list[str]:
@@ -86,6 +109,17 @@ def rows(dsn: str, statement: str) -> list[tuple[Any, ...]]:
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall()
+
+
+TABLES = ("delivery_from", "delivery_to", "noqueue")
+
+
+def everything(dsn: str) -> dict[str, list[str]]:
+    """Every row of every table, as text."""
+    return {
+        table: [row for (row,) in rows(dsn, f"SELECT whole::text FROM {table} AS whole ORDER BY 1")]
+        for table in TABLES
+    }
 
 
 def landed(dsn: str) -> list[str]:

@@ -12,46 +12,21 @@ import pytest
 from posttrail_sinks.writer import Writer
 
 from posttrail.config import Settings
-from posttrail.records import AnyFact, FromFact, NoqueueFact, ToFact
+from posttrail.records import AnyFact
 from tests.fault.dying_sink import STEPS, RealAndCounting, dying_sink
 from tests.fix_postgres import execute, on_database
-from tests.sink_world import NOON, ROUNDS, landed, produce, rows, running, until, wait_for_rows
+from tests.sink_world import (
+    ROUNDS,
+    everything,
+    landed,
+    produce,
+    running,
+    traffic,
+    until,
+    wait_for_rows,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
-
-
-def traffic(count: int, first: int = 0) -> list[AnyFact]:
-    """Mails with two recipients and refusals; short ids, some of them used again and again."""
-    return [fact for number in range(first, first + count) for fact in _mail(number)]
-
-
-def _mail(number: int) -> list[AnyFact]:
-    common: dict[str, Any] = {"host": f"mx{number % 3}", "instance": "postfix"}
-    mail = common | {"queue_id": f"0000A{number % 40:03X}"}
-    t = NOON + number * 1_000_000 + 20
-    client: dict[str, Any] = {"client_name": "mail.example.com", "client_addr": "192.0.2.1"}
-    return [
-        FromFact(t=t, origin=(0, number * 5), component="smtpd", **client, **mail),
-        FromFact(t=t + 1, origin=(0, number * 5 + 1), component="qmgr", size=number,
-                 sender=f"s{number}@example.com", nrcpt=2, **mail),
-        ToFact(t=t + 2, origin=(0, number * 5 + 2), component="smtp", status="deferred",
-               recipient="a@example.net", **mail),
-        ToFact(t=t + 3, origin=(0, number * 5 + 3), component="smtp", status="sent",
-               recipient="a@example.net", **mail),
-        NoqueueFact(t=t + 4, origin=(0, number * 5 + 4), component="smtpd", action="reject",
-                    pid=number, reason="no", **common),
-    ]  # fmt: skip
-
-
-TABLES = ("delivery_from", "delivery_to", "noqueue")
-
-
-def everything(dsn: str) -> dict[str, list[str]]:
-    """Every row of every table, as text."""
-    return {
-        table: [row for (row,) in rows(dsn, f"SELECT t::text FROM {table} AS t ORDER BY 1")]
-        for table in TABLES
-    }
 
 
 @pytest.fixture

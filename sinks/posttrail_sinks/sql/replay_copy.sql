@@ -1,0 +1,1 @@
+COPY {shadow}.{table} FROM STDIN (NULL E'\x02')

@@ -1,0 +1,1 @@
+SELECT kind, count(*) FROM {shadow}.{diff} GROUP BY kind
