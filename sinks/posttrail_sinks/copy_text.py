@@ -15,7 +15,8 @@ Value: TypeAlias = str | int | float | bool | None
 _encode = msgspec.json.Encoder().encode
 
 NULL = "\x02"
-"""Stands for NULL; the statements in sql/copy_*.sql name it too."""
+"""Stands for NULL; the statements in sql/copy_*.sql name it too. No text is this one character:
+Postfix logs what cannot be printed as `?` (util/printable.c)."""
 
 _READ_BYTES = 1 << 16
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", NULL: "\\x02"})
