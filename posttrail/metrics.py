@@ -12,6 +12,11 @@ PRODUCED_LINES = Counter(
 PRODUCED_BYTES = Counter("posttrail_producer_bytes", "Bytes of these lines", ["source"])
 PRODUCER_COMMITS = Counter("posttrail_producer_commits", "Transactions committed", ["source"])
 PRODUCER_LAG = Gauge("posttrail_producer_lag_bytes", "Bytes of log files not read yet", ["source"])
+PRODUCER_BEHIND = Gauge(
+    "posttrail_producer_behind_seconds",
+    "Age of the last journal entry read; 0: at the end",
+    ["source"],
+)
 PRODUCER_GAPS = Counter("posttrail_producer_gaps", "Gap records written", ["source", "reason"])
 
 # Processors

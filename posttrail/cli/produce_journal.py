@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from posttrail import config, logs
-from posttrail.cli.produce import produce, stop_on_signals
+from posttrail.cli.produce import produce, run_until_stopped
 from posttrail.identity import SECOND
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S"]
@@ -33,13 +33,11 @@ def produce_journal(
 ) -> None:
     """Load what the journal holds and follow it; goes on where it ended, each line once."""
     from posttrail_producers.journal_source import JournalSource
-    from posttrail_producers.publisher import Publisher
-    from posttrail_producers.pump import Pump
 
     given = {} if directory is None else {"producer": {"journal": {"directory": directory}}}
     settings = config.load(**given)
     logs.set_up(settings.logs)
-    stop = stop_on_signals()
     begin = 0 if since is None else int(since.timestamp() * SECOND)
-    source = JournalSource(settings.producer.journal, settings.producer.host, begin)
-    Pump(source, Publisher(settings, source.id, stop.is_set), settings.producer, stop).run()
+    run_until_stopped(
+        JournalSource(settings.producer.journal, settings.producer.host, begin), settings
+    )

@@ -53,12 +53,11 @@ def _folders(place: Path) -> Iterator[Path]:
 
 
 def _closed(folders: list[Path]) -> Iterator[Path]:
-    """What we may not read. A user's own journal holds no mail lines and may be closed."""
+    """What we may not read. Users' journals too: what sendmail(1) says to a user stands there."""
     for folder in folders:
         if _may_not(folder, os.R_OK | os.X_OK):
             yield folder
-        files = (file for file in folder.glob("*.journal*") if not file.name.startswith("user-"))
-        yield from (file for file in files if _may_not(file, os.R_OK))
+        yield from (file for file in folder.glob("*.journal*") if _may_not(file, os.R_OK))
 
 
 def _may_not(path: Path, mode: int) -> bool:

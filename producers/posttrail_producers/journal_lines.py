@@ -16,6 +16,8 @@ SUPPRESSED = "a596d6fe7bfa4994828e72309e95d61e"
 """MESSAGE_ID of journald's `Suppressed N messages from UNIT` (sd-messages.h, JOURNAL_DROPPED)."""
 
 JOURNALD = b"systemd-journald"
+DEBUG = 7
+"""The least severe syslog level."""
 
 # As Postfix's printable() (util/printable.c): a control byte becomes `?`, so a line stays one line.
 _CONTROLS = bytes((*range(32), 127))
@@ -80,7 +82,8 @@ def matches(settings: Journal, machine: str | None = None) -> list[list[str]]:
     Values of one field count as alternatives (sd_journal_add_match(3)). Never by unit: journald
     looks the unit up after the fact, and entries of processes that ended have none.
     """
-    levels = [f"PRIORITY={level}" for level in range(settings.level + 1)]
+    # An entry without a level counts as debug.
+    levels = [f"PRIORITY={level}" for level in range(settings.level + 1) if settings.level < DEBUG]
     terms = [
         [*(f"SYSLOG_FACILITY={number}" for number in settings.facilities), *levels],
         [f"MESSAGE_ID={SUPPRESSED}", "_TRANSPORT=driver"],

@@ -105,6 +105,8 @@ class JournalReader:
         self._cursor = self._reader._get_cursor  # noqa: SLF001
         self._micros = self._reader._get_realtime  # noqa: SLF001
         self.stood = stood
+        self.unchecked = True
+        """Whether files came or went since `gap` was last able to answer."""
         self._since = since
         self._ahead = ""
         self._may_repeat = False
@@ -115,12 +117,14 @@ class JournalReader:
         found = self._reader.query_unique("_MACHINE_ID")
         return sorted(one.hex for one in found if isinstance(one, UUID))
 
-    def changed(self) -> bool:
+    def refresh(self) -> bool:
         """Take note of what happened to the files; whether some came or went.
 
         To be called at the end only: a file that was removed stays readable until then.
         """
-        return bool(self._reader.process() == _systemd().INVALIDATE)
+        invalid = bool(self._reader.process() == _systemd().INVALIDATE)
+        self.unchecked = self.unchecked or invalid
+        return invalid
 
     def read(self, most: int) -> list[Entry]:
         """The next entries, at most so many; none: the end for now."""
@@ -139,23 +143,24 @@ class JournalReader:
         return entries
 
     def gap(self) -> Gap | None:
-        """What is gone behind our place: asked at the start and whenever files came or went.
+        """What is gone behind our place: to be asked as long as we are `unchecked`.
 
         sd-journal itself says nothing: it goes on with the next entry that is there. What is told
         once is not told again as long as we stand here.
         """
-        if not self.stood.cursor or self.stood.told:
+        stood = self.stood
+        if not stood.cursor or stood.told:
+            self.unchecked = False
             return None
         self._match(self._all)
         self._seek_stood()
         found = self._look()
-        gone = (
-            None if found is None else missing(self.stood.cursor, found.cursor, self._after(found))
-        )
+        gone = None if found is None else missing(stood.cursor, found.cursor, self._after(found))
         self._go()
+        self.unchecked = found is None  # only what follows can tell what is missing
         if found is None or gone is None:
             return None
-        self.stood = msgspec.structs.replace(self.stood, told=True)
+        self.stood = Stood(stood.cursor, told=True)
         return Gap(found.micros, found.host, gone)
 
     def look_ahead(self) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from posttrail import logs
+from posttrail import logs, metrics
 from posttrail.config import Journal
 from posttrail.errors import BadInput, Retry
+from posttrail.identity import SECOND
 from posttrail_producers.gaps import count_gap, gap_record
 from posttrail_producers.journal_access import refuse_closed
 from posttrail_producers.journal_cursor import Missing
@@ -80,7 +81,6 @@ class JournalSource:
         self._given = b""
         self._watch: JournalReader | None = None
         self._readers: dict[str, JournalReader] = {}
-        self._unchecked: list[JournalReader] = []
         self._at_end = False
         self._follows = False
         self._looked = 0.0
@@ -94,7 +94,7 @@ class JournalSource:
         directory = self._settings.directory
         refuse_closed(directory)
         self._watch = None if directory is None else JournalReader(directory, ())
-        self._readers, self._unchecked, self._at_end = {}, [], False
+        self._readers, self._at_end = {}, False
         self._look()
         self._log.info("loading the journal", known=given is not None)
 
@@ -119,8 +119,7 @@ class JournalSource:
         Not sd-journal's wait(): it holds Python's signal handlers back.
         """
         poll = select.poll()
-        watch = () if self._watch is None else (self._watch,)
-        for reader in (*watch, *self._readers.values()):
+        for reader in self._all_readers():
             poll.register(reader.fileno, select.POLLIN)
         poll.poll(seconds * 1000)
 
@@ -132,7 +131,10 @@ class JournalSource:
         for machine in there:
             if machine not in self._readers:
                 self._readers[machine] = self._reader_of(machine)
-                self._unchecked.append(self._readers[machine])
+
+    def _all_readers(self) -> list[JournalReader]:
+        watch = [] if self._watch is None else [self._watch]
+        return [*watch, *self._readers.values()]
 
     def _reader_of(self, machine: str) -> JournalReader:
         return JournalReader(
@@ -150,17 +152,15 @@ class JournalSource:
 
     def _refresh(self) -> None:
         """Take note of changes; only at the end, for what was removed can be read until then."""
-        invalid = [reader for reader in self._readers.values() if reader.changed()]
-        is_new = self._watch is not None and self._watch.changed()
-        self._unchecked += invalid
-        if invalid or is_new or time.monotonic() - self._looked > LOOK_EVERY_S:
+        invalid = [reader.refresh() for reader in self._all_readers()]
+        if any(invalid) or time.monotonic() - self._looked > LOOK_EVERY_S:
             self._look()
 
     def _gaps(self) -> list[Record]:
-        found = [gap for reader in self._unchecked if (gap := reader.gap())]
-        for reader in self._unchecked:
+        unchecked = [reader for reader in self._readers.values() if reader.unchecked]
+        found = [gap for reader in unchecked if (gap := reader.gap())]
+        for reader in unchecked:
             reader.look_ahead()
-        self._unchecked = []
         return [self._gap_record(gap) for gap in found]
 
     def _gap_record(self, gap: Gap) -> Record:
@@ -171,6 +171,8 @@ class JournalSource:
         share = max(1, most // max(1, len(self._readers)))
         entries = [entry for reader in self._readers.values() for entry in reader.read(share)]
         self._at_end = not entries
+        behind = time.time() - entries[-1].micros / SECOND if entries else 0
+        metrics.PRODUCER_BEHIND.labels(self.id).set(behind)
         if self._at_end and not self._follows:
             self._follows = True
             self._log.info("all is loaded, following the journal")

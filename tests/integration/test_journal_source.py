@@ -1,6 +1,8 @@
 """The journal as a source: raw lines and positions from real journal files, no Kafka yet."""
 
 import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from posttrail_producers import journal_source
 from posttrail_producers.journal_source import JournalSource
 
+from posttrail import metrics
 from posttrail.config import Journal
 from posttrail.errors import BadInput, Retry
 from tests.fix_journal import (
@@ -87,6 +90,22 @@ def test_an_entry_becomes_a_record_with_the_entry_s_host_as_key(tmp_path: Path) 
     assert found.lines == ["2030-01-01T12:00:00.000000+00:00 mx postfix/smtpd[4711]: line 0"]
 
 
+def test_without_a_directory_the_journal_of_this_host_is_read(journald: Journald) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may enter the journald's namespace")
+    journald.log("line 0")
+    journald.sync()
+    program = """
+from posttrail.config import Journal
+from posttrail_producers.journal_source import JournalSource
+source = JournalSource(Journal(), "here")
+source.resume({})
+print(source.id, *(line.decode() for _, line in source.read(10).records))
+"""
+    name, *words = journald.inside(sys.executable, "-c", program).splitlines()[-1].split()
+    assert (name, words[-3:]) == ("journal:here", ["postfix/smtpd[4711]:", "line", "0"])
+
+
 def test_an_entry_without_host_is_of_the_producer_s(tmp_path: Path) -> None:
     bare = mail_entry(0)
     del bare["_HOSTNAME"]
@@ -127,6 +146,18 @@ def test_a_source_may_begin_at_a_time(tmp_path: Path) -> None:
     entries_to_file(tmp_path / "a.journal", [mail_entry(number) for number in range(5)])
     found = Reading(opened(tmp_path, since=NOON + 3_000_000)).all()
     assert found.messages == ["line 3", "line 4"]
+
+
+def test_how_far_it_is_behind_is_a_metric(tmp_path: Path) -> None:
+    an_hour_ago = int(time.time() - 3600) * 1_000_000
+    old = mail_entry(0, _SOURCE_REALTIME_TIMESTAMP=b"%d" % an_hour_ago)
+    entries_to_file(tmp_path / "a.journal", [old])
+    reading = Reading(opened(tmp_path))
+    behind = metrics.PRODUCER_BEHIND.labels(reading.source.id)._value
+    reading.more()
+    assert behind.get() >= 3600
+    reading.all()
+    assert behind.get() == 0
 
 
 def test_a_position_beats_the_time_to_begin_at(tmp_path: Path) -> None:

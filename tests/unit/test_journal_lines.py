@@ -96,3 +96,7 @@ def test_entries_match_by_identifier_whatever_their_facility() -> None:
 
 def test_every_match_is_held_to_the_machine() -> None:
     assert all("_MACHINE_ID=22" in term for term in matches(Journal(identifiers=("x",)), "22"))
+
+
+def test_the_least_severe_level_takes_entries_without_one_too() -> None:
+    assert matches(Journal(level=7))[0] == ["SYSLOG_FACILITY=2"]
