@@ -17,9 +17,11 @@ from posttrail_processors.parse.components import COMPONENTS, UNKNOWN
 from posttrail_processors.parse.formats import Component
 from posttrail_processors.parse.others import OTHERS
 
-_MOST_PROGRAMS = 16384
+_MOST_KEPT = 16384
+_MOST_PID = 2**31 - 1
+_LONGEST_NAME = 255
 _program = re.compile(r"([^\s:\[]+)\[([0-9]{1,10})\]:").fullmatch
-_second = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII).fullmatch
+_second = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -46,9 +48,11 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
-@lru_cache(maxsize=_MOST_PROGRAMS)
+@lru_cache(maxsize=_MOST_KEPT)
 def program_of(tag: str, pid: int | None) -> Program:
     """What a tag says: instance, service, daemon (global/mail_task.c)."""
+    if pid is not None and pid > _MOST_PID:
+        pid = None
     if tag in OTHERS:
         instance, _, component = tag.rpartition("/")
         return Program(tag, pid, instance or None, None, component, OTHERS[tag])
@@ -56,54 +60,59 @@ def program_of(tag: str, pid: int | None) -> Program:
     formats = COMPONENTS.get(component)
     if formats is None and instance.startswith("postfix") and component:
         formats = UNKNOWN
-    if formats is None or not instance:
+    if formats is None or not instance or len(tag) > _LONGEST_NAME:
         return Program(tag, pid)
     service = "/".join(middle) or None
     frame = {"instance": instance, "component": component, "service": service, "pid": pid}
     return Program(tag, pid, instance, service, component, formats, is_postfix=True, frame=frame)
 
 
-_programs: dict[str, Program | None] = {}
+# What most lines share with the one before. Cleared when full: new processes and seconds come on.
+_programs: dict[str, Program] = {}
+_seconds: dict[str, int] = {}
 
 
 def _program_of_word(word: str) -> Program | None:
     """The program of `tag[pid]:`; None when it is not written so or its line may hold another."""
-    if len(_programs) >= _MOST_PROGRAMS:
-        _programs.clear()
     found = _program(word)
     program = program_of(found[1], int(found[2])) if found else None
-    if program is not None and program.formats is None:
-        program = None  # a relay's line, perhaps: posttrail.carriers knows
+    if program is None or program.formats is None:
+        return None  # a relay's line, perhaps: posttrail.carriers knows
+    if len(_programs) >= _MOST_KEPT:
+        _programs.clear()
     _programs[word] = program
     return program
 
 
-@lru_cache(maxsize=4096)
-def _base(second: str, zone: str) -> int | None:
-    """Microseconds since 1970 UTC of a whole second; None when there is no such second."""
-    if not _second(second):
+def _whole_second(stamp: str) -> int | None:
+    """Microseconds since 1970 UTC of `YYYY-MM-DDTHH:MM:SS.+HH:MM`; None when there is none such."""
+    if not _second(stamp):
         return None
     try:
-        at = datetime.fromisoformat(second + zone)
+        at = datetime.fromisoformat(stamp[:19] + stamp[20:])
     except ValueError:
         return None
-    return int(at.timestamp()) * SECOND
+    if len(_seconds) >= _MOST_KEPT:
+        _seconds.clear()
+    _seconds[stamp] = whole = int(at.timestamp()) * SECOND
+    return whole
 
 
 def _canonical(text: str) -> Line | None:
     """`<RFC 3339 stamp with microseconds> <host> <tag>[<pid>]: <message>`, else None."""
-    parts = text.split(" ", 3)
-    if len(parts) != 4:
+    try:
+        stamp, host, word, message = text.split(" ", 3)
+    except ValueError:
         return None
-    stamp, host, word, message = parts
     program = _programs.get(word) or _program_of_word(word)
-    fraction = stamp[20:26]
-    if program is None or not host or stamp[19:20] != "." or not fraction.isdigit():
+    # Spaces, `[ID …]` and a carriage return belong to the carrier.
+    if program is None or message[-1:] in "\r\n" or message[0] in " [":
         return None
-    base = _base(stamp[:19], stamp[26:])
-    if base is None or message[:1] in {" ", "[", ""} or message[-1] == "\r":
+    fraction, second = stamp[20:26], stamp[:20] + stamp[26:]
+    whole = _seconds.get(second) or _whole_second(second)
+    if whole is None or not fraction.isdigit() or not 0 < len(host) <= _LONGEST_NAME:
         return None
-    return Line(base + int(fraction), host, program, message)
+    return Line(whole + int(fraction), host, program, message)
 
 
 def _time(head: carriers.Head, received: int | None) -> int | None:
@@ -121,14 +130,13 @@ def read_head(line: bytes, received: int | None) -> Line | None:
         line: as on `maillog.raw`, in any carrier.
         received: the record's own time in microseconds; bounds a stamp without a year.
     """
-    if line[-1:] in {b"\n", b"\r"}:
-        line = line.rstrip(b"\r\n")
-    if b"\0" in line:
-        line = line.replace(b"\0", b"")
     text = line.decode("utf-8", "replace")
+    if "\0" in text:
+        text = text.replace("\0", "")
     if (canonical := _canonical(text)) is not None:
         return canonical
-    head = carriers.split(text)
+    head = carriers.split(text.rstrip("\r\n"))
     if head is None:
         return None
-    return Line(_time(head, received), head.host, program_of(head.tag, head.pid), head.message)
+    host = head.host[:_LONGEST_NAME]
+    return Line(_time(head, received), host, program_of(head.tag, head.pid), head.message)

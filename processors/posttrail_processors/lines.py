@@ -13,7 +13,7 @@ import msgspec
 from posttrail.records import AnyFact, LineClass, Origin
 from posttrail_processors.extract.facts import Rules, make_fact
 from posttrail_processors.heads import Line, read_head
-from posttrail_processors.parse.formats import Component, Reading, find
+from posttrail_processors.parse.formats import Reading, find
 from posttrail_processors.parse.parsed import Parsed
 from posttrail_processors.parse.tokens import is_queue_id
 
@@ -36,18 +36,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """Why the line is dead."""
 
 
-def _read_message(formats: Component, message: str) -> tuple[str | None, Reading | None]:
-    """The queue id in front, if any, and what the rest says."""
-    first, colon, rest = message.partition(": ")
-    if colon:
-        if is_queue_id(first):
-            return first, find(formats.queued, rest)
-        if first == "NOQUEUE":
-            return None, find(formats.noqueue, rest)
-    return None, find(formats.plain, message)
-
-
-def _parsed(line: Line, queue_id: str | None, reading: Reading, errors: list[str]) -> Parsed:
+def _parsed(
+    line: Line, queue_id: str | None, reading: Reading, errors: tuple[str, ...] = ()
+) -> Parsed:
     program = line.program
     action, _, fields = reading
     return Parsed(
@@ -60,14 +51,14 @@ def _parsed(line: Line, queue_id: str | None, reading: Reading, errors: list[str
         queue_id,
         action,
         fields,
-        tuple(sorted(errors)) if errors else (),
+        errors,
     )
 
 
 def _without_facts(line: Line, cls: LineClass, queue_id: str | None, reason: str | None) -> Outcome:
     """A line that nobody could read: `action` says so."""
     action = "unknown" if cls == "dead" else cls
-    return Outcome(cls, _parsed(line, queue_id, (action, "nothing", {}), []), _NO_FACTS, reason)
+    return Outcome(cls, _parsed(line, queue_id, (action, "nothing", {})), _NO_FACTS, reason)
 
 
 def _headless(line: bytes) -> Outcome:
@@ -86,16 +77,44 @@ def _unknown(line: Line, queue_id: str | None) -> Outcome:
     )
 
 
-def _repeat(line: Line) -> tuple[int, Line]:
-    """rsyslog's `message repeated N times: [ MSG]`: how often, and the line it stands for."""
-    found = _repeated(line.message)
-    if found is None:
-        return 1, line
-    return min(int(found[1]), _MOST_REPEATS), Line(line.t, line.host, line.program, found[2])
+def _repeated_line(line: Line, found: re.Match[str], origin: Origin, rules: Rules) -> Outcome:
+    """rsyslog's `message repeated N times: [ MSG]`: N facts, each with an identity of its own."""
+    times = min(int(found[1]), _MOST_REPEATS)
+    once = Line(line.t, line.host, line.program, found[2])
+    if _repeated(once.message):
+        return _unknown(line, None)
+    outcome = _read(once, origin, rules)
+    facts = tuple(
+        msgspec.structs.replace(fact, ordinal=ordinal)
+        for fact in outcome.facts[:1]
+        for ordinal in range(times)
+    )
+    return msgspec.structs.replace(outcome, facts=facts)
 
 
-def _repeats(fact: AnyFact, times: int) -> tuple[AnyFact, ...]:
-    return tuple(msgspec.structs.replace(fact, ordinal=ordinal) for ordinal in range(times))
+def _read(line: Line, origin: Origin, rules: Rules) -> Outcome:
+    message, formats, queue_id = line.message, line.program.formats, None
+    if formats is None:
+        return _without_facts(line, "foreign", None, None)
+    first, colon, rest = message.partition(": ")
+    if not colon:
+        reading = find(formats.plain, message)
+    elif is_queue_id(first):
+        queue_id, reading = first, find(formats.queued, rest)
+    elif first == "NOQUEUE":
+        reading = find(formats.noqueue, rest)
+    else:
+        reading = find(formats.plain, message)
+    if reading is None:
+        if found := _repeated(message):
+            return _repeated_line(line, found, origin, rules)
+        return _unknown(line, queue_id)
+    if reading[1] == "nothing":
+        return Outcome("ignored", _parsed(line, queue_id, reading))
+    if line.t is None:
+        return _without_facts(line, "dead", queue_id, "the stamp has no year")
+    fact, errors = make_fact(line, queue_id, reading, origin, rules)
+    return Outcome("fact", _parsed(line, queue_id, reading, errors), (fact,))
 
 
 def read_line(line: bytes, origin: Origin, rules: Rules, received: int | None = None) -> Outcome:
@@ -108,21 +127,4 @@ def read_line(line: bytes, origin: Origin, rules: Rules, received: int | None = 
         received: the record's own time in microseconds; bounds a stamp without a year.
     """
     head = read_head(line, received)
-    if head is None:
-        return _headless(line)
-    program = head.program
-    if program.formats is None:
-        return _without_facts(head, "foreign", None, None)
-    times = 1
-    if head.message.startswith("message repeated "):
-        times, head = _repeat(head)
-    queue_id, reading = _read_message(program.formats, head.message)
-    if reading is None:
-        return _unknown(head, queue_id)
-    if reading[1] == "nothing":
-        return Outcome("ignored", _parsed(head, queue_id, reading, []))
-    if head.t is None:
-        return _without_facts(head, "dead", queue_id, "the stamp has no year")
-    fact, errors = make_fact(head, queue_id, reading, origin, rules)
-    facts = (fact,) if times == 1 else _repeats(fact, times)
-    return Outcome("fact", _parsed(head, queue_id, reading, errors), facts)
+    return _headless(line) if head is None else _read(head, origin, rules)

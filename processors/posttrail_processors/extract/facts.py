@@ -18,12 +18,14 @@ from posttrail.records import (
     Origin,
     ToFact,
 )
-from posttrail_processors.extract.values import CONVERT, CONVERTED, Values
+from posttrail_processors.extract.values import CONVERT, Values
 from posttrail_processors.extract.verp import split_verp
 from posttrail_processors.heads import Line
 from posttrail_processors.parse.formats import Reading
 from posttrail_processors.parse.tokens import QUEUE_ID
 
+_SURELY_SHORT = MAX_ADDRESS_BYTES // 4
+"""Characters: no part of such a line has too many bytes."""
 _LONG_TEXTS = {"response", "reason", "subject"}
 _PROBE_STATUSES = {"deliverable", "undeliverable", "undeliverable-but-not-cached"}
 # smtpd/smtpd.c: `250 2.0.0 Ok: queued as ID`; filters put the next server's reply behind their own.
@@ -42,8 +44,14 @@ class Rules(msgspec.Struct, frozen=True):
 
 def _cut(text: str, most: int) -> str:
     """At most so many bytes, cut between two characters."""
+    if len(text) * 4 <= most:
+        return text
     data = text.encode()
     return text if len(data) <= most else data[:most].decode("utf-8", "ignore")
+
+
+def _is_short(message: str) -> bool:
+    return len(message) <= MAX_ADDRESS_BYTES and message.isascii()
 
 
 def _bound(values: Values) -> None:
@@ -51,13 +59,6 @@ def _bound(values: Values) -> None:
         if isinstance(value, str):
             most = MAX_TEXT_BYTES if name in _LONG_TEXTS else MAX_ADDRESS_BYTES
             values[name] = _cut(value, most)
-
-
-def _may_be_long(message: str) -> bool:
-    """Whether a part of this message can go over a limit in bytes."""
-    return len(message) > MAX_ADDRESS_BYTES // 4 and (
-        len(message) > MAX_ADDRESS_BYTES or not message.isascii()
-    )
 
 
 def _next_queue_id(component: str | None, response: str) -> str | None:
@@ -71,39 +72,51 @@ def _next_queue_id(component: str | None, response: str) -> str | None:
     return found[1] if found else None
 
 
-def _complete_to(values: Values, component: str | None) -> None:
+def _to_fact(values: Values) -> ToFact:
     status = values["status"]
     if status == "SOFTBOUNCE":
         values["status"], values["softbounce"] = "deferred", True
     elif status in _PROBE_STATUSES:
         values["probe"] = True
-    if values.get("orig_recipient") == values["recipient"]:
-        del values["orig_recipient"]
-    if status == "sent" and "ed as " in (response := values.get("response", "")):
-        next_queue_id = _next_queue_id(component, response)
+    elif status == "sent" and "ed as " in values.get("response", ""):
+        next_queue_id = _next_queue_id(values["component"], values["response"])
         if next_queue_id is not None:
             values["next_queue_id"] = next_queue_id
+    if "orig_recipient" in values and values["orig_recipient"] == values["recipient"]:
+        del values["orig_recipient"]
+    return ToFact(**values)
+
+
+def _from_fact(values: Values, rules: Rules) -> FromFact:
+    if "removed" in values:
+        del values["removed"]
+        values["removed_at"] = values["t"]
+    if rules.verp_marker and "sender" in values:
+        values |= split_verp(values["sender"], rules.verp_marker)
+    return FromFact(**values)
 
 
 def make_fact(
     line: Line, queue_id: str | None, reading: Reading, origin: Origin, rules: Rules
-) -> tuple[AnyFact, list[str]]:
+) -> tuple[AnyFact, tuple[str, ...]]:
     """The fact that a line with a time makes, and what of the line could not be used."""
     _, makes, fields = reading
     values: Values = {**line.program.frame, **fields}
     values["t"], values["host"], values["origin"] = line.t, line.host, origin
-    errors: list[str] = []
-    for name in CONVERTED.intersection(fields):
-        CONVERT[name](values.pop(name), values, errors)
-    if _may_be_long(line.message):
+    problems: tuple[str, ...] = ()
+    for name, text in fields.items():
+        if name in CONVERT:
+            del values[name]
+            made, problem = CONVERT[name](text)
+            values.update(made)
+            if problem is not None:
+                problems = (*problems, problem)
+    if len(line.message) > _SURELY_SHORT and not _is_short(line.message):
         _bound(values)
+    if queue_id is not None:
+        values["queue_id"] = queue_id
     if makes == "from":
-        values["queue_id"] = queue_id
-        if rules.verp_marker and "sender" in values:
-            values |= split_verp(values["sender"], rules.verp_marker)
-        return FromFact(**values), errors
+        return _from_fact(values, rules), problems
     if makes == "to":
-        values["queue_id"] = queue_id
-        _complete_to(values, line.program.component)
-        return ToFact(**values), errors
-    return (NoqueueFact if makes == "noqueue" else GapFact)(**values), errors
+        return _to_fact(values), problems
+    return (NoqueueFact if makes == "noqueue" else GapFact)(**values), problems

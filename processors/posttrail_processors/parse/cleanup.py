@@ -23,7 +23,7 @@ _ORIGIN = rf" from (?:{NAMADDR}|local|unknown);"
 _HELO = r'[^ <>()\\";@]*+'
 _origins = re.compile(_ORIGIN).finditer
 _tail = re.compile(
-    rf"{_ORIGIN}(?: from=<(?P<sender>{ADDRESS})>)?(?: to=<(?P<recipient>{ADDRESS})>)?"
+    rf"{_ORIGIN} from=<(?P<sender>{ADDRESS})>(?: to=<(?P<recipient>{ADDRESS})>)?"
     rf"(?: proto=(?P<proto>[\w-]{{1,32}}+))?(?: helo=<(?P<helo>{_HELO})>)?(?:: (?P<text>.*))?\Z",
     re.DOTALL,
 ).match
@@ -52,6 +52,15 @@ _STATUS = {"reject": "rejected", "hold": "held", "discard": "discarded"}
 def _status(action: str) -> Fields:
     status = _STATUS.get(action.rpartition("-")[2])
     return {} if status is None else {"status": status}
+
+
+def _only_fit(message: str, start: int) -> re.Match[str] | None:
+    """Where `; from=<` stands but once, there is no choice."""
+    at = message.find("; from=<", start)
+    if at < 0 or message.find("; from=<", at + 1) >= 0:
+        return None
+    origin = message.rfind(" from ", start - 1, at)
+    return _tail(message, origin) if 0 <= origin - start + 1 <= _MOST_TEXT + 1 else None
 
 
 def _fits(message: str, start: int) -> list[re.Match[str]]:
@@ -111,24 +120,29 @@ def _read_action(message: str) -> Reading | None:
     """An action of header_checks, body_checks or a milter's header checks."""
     if (found := _action(message) or _milter_checks(message)) is None:
         return None
-    action, start = found["action"], found.end()
-    if fits := _fits(message, start):
+    action, start = found.groups()[0], found.end()
+    unsure = False
+    fit = _only_fit(message, start)
+    if fit is None and (fits := _fits(message, start)):
         fit, unsure = _choose(fits, action)
-        fields = {name: text for name, text in fit.groupdict().items() if text is not None}
+    if fit is not None:
+        sender, _, proto, helo, order = fit.groups()
+        tail = {"sender": sender}
+        if proto is not None:
+            tail["proto"] = proto
+        if helo is not None:
+            tail["helo"] = helo
         end = fit.start()
     elif (internal := _internal(message, start)) is not None:
-        end, fields, unsure = internal
+        end, tail, unsure = internal
+        order = tail.pop("text", None)
+        tail.pop("recipient", None)
     else:
         return _read_cut(message, found)
-    fields.pop("recipient", None)
-    text = message[found.start("what") : end]
-    return (
-        action,
-        "from",
-        _attributes(action, text, fields.pop("text", None))
-        | fields
-        | ({"ambiguous": "yes"} if unsure else {}),
-    )
+    fields = _attributes(action, message[found.start(2) : end], order)
+    if unsure:
+        fields["ambiguous"] = "yes"
+    return action, "from", fields | tail
 
 
 def _attributes(action: str, text: str, order: str | None) -> Fields:

@@ -54,9 +54,15 @@ def _read_noqueue(message: str) -> Reading | None:
     if action not in {"reject", "milter-reject"}:
         return _read_order(action, phase, client, message[found.end() :])
     tail = take_tail(message[(code or found).end() :], third_party=_is_third_party(action))
-    said = {} if code is None else {n: v for n, v in code.groupdict().items() if v is not None}
-    fields = {"action": action, "phase": phase, "client": client, **said, "reason": tail.text}
-    return action, "noqueue", fields | _tail_fields(tail)
+    fields = {"action": action, "phase": phase, "client": client, "reason": tail.text}
+    if code is not None:
+        fields["code"] = code[1]
+        if code[2] is not None:
+            fields["dsn"] = code[2]
+    if tail.ambiguous:
+        fields["ambiguous"] = "yes"
+    fields.update(tail.fields)
+    return action, "noqueue", fields
 
 
 _KEPT = {"discard": "discard", "milter-discard": "discard", "hangup": "hangup"}
@@ -188,7 +194,7 @@ SMTPD = Component(
     ),
     plain=table(
         known("connect", "connect from ", NAMADDR),
-        known("disconnect", "disconnect from ", rf"{NAMADDR}(?: \w+=\d+(?:/\d+)?)*"),
+        known("disconnect", "disconnect from ", rf"{NAMADDR}(?: [a-z0-9=/ ]++)?"),
         *_SESSION_ENDS,
         Format("proxy-reject: ", _read_proxy_reject),
         known("proxy-accept", "proxy-accept: "),

@@ -12,7 +12,7 @@ QUEUE_ID = (
     r"|[0-9A-F]{6,32})"
 )
 
-NAMADDR = r"[^\s\[\]]*+\[[^\s\[\]]*+\](?::\w++)?"
+NAMADDR = r"[^ \[\]]*+\[[^ \[\]]*+\](?::\w++)?"
 """`name[address]` or `name[address]:port`; a name that Postfix lets through holds no space."""
 
 # External form (3.5): a local part with special characters stands in quotes,
