@@ -32,11 +32,11 @@ def _common(at: float, component: str, fields: dict[str, Any]) -> dict[str, Any]
 
 
 def client(at: float, **fields: Any) -> FromFact:
-    return line(at, "smtpd", client_name="mail.example.net", **fields)
+    return line(at, "smtpd", **{"client_name": "mail.example.net", **fields})
 
 
 def message_id(at: float, **fields: Any) -> FromFact:
-    return line(at, "cleanup", message_id="<1@example.com>", **fields)
+    return line(at, "cleanup", **{"message_id": "<1@example.com>", **fields})
 
 
 def active(at: float, **fields: Any) -> FromFact:

@@ -22,7 +22,9 @@ class Store:
     def __init__(self, dsn: str, policy: Policy | None = None) -> None:
         self.now = NOW
         self.writer = Writer(policy, lambda: self.now)
-        self.connection: Connection = psycopg2.connect(dsn, options="-c timezone=UTC")
+        self.connection: Connection = psycopg2.connect(dsn)
+        with self.connection, self.connection.cursor() as cursor:
+            cursor.execute("SET timezone = 'UTC'")
         self.writer.prepare_connection(self.connection)
 
     def write(self, facts: Iterable[AnyFact]) -> Written:

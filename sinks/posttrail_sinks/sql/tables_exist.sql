@@ -1,1 +1,3 @@
-SELECT FROM delivery_from, delivery_to, noqueue, log_gap, set_aside, short_fact LIMIT 0
+SELECT
+    'delivery_from'::regclass, 'delivery_to'::regclass, 'noqueue'::regclass, 'log_gap'::regclass,
+    'set_aside'::regclass, 'short_fact'::regclass
