@@ -83,6 +83,7 @@ def make(settings: Settings, reader: Reader) -> App:
         broker_max_poll_records=settings.processor.max_poll_lines,
         broker_commit_interval=0.5,
         broker_session_timeout=30.0,
+        broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=30.0,
         stream_buffer_maxsize=BATCHES_WAITING,
         stream_wait_empty=True,

@@ -66,7 +66,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.epoch = 0
-        """Changes whenever positions are set anew: what was fetched before is then stale."""
+        """Grows whenever positions are set anew: what was fetched before is then stale."""
         self.joined = False
         """Whether the group has given this worker its partitions, be it none, at least once."""
         self._taken: dict[Partition, int | None] = {}
@@ -77,30 +77,34 @@ class Progress:
         """A rebalance is over; positions follow by `sought`."""
         kept = set(partitions)
         self.joined = True
-        self.epoch += 1
         for book in (self._taken, self._done, self._committed):
             for partition in set(book) - kept:
                 del book[partition]
 
-    def sought(self, committed: Mapping[Partition, int | None]) -> None:
-        """Every assigned partition will be read from its committed offset; None: there is none."""
-        self.epoch += 1
+    def sought(self, committed: Mapping[Partition, int | None], epoch: int) -> None:
+        """Every assigned partition is read anew from its committed offset; None: there is none."""
+        self.epoch = epoch
         self._taken = dict(committed)
         self._done = dict(committed)
         self._committed = {one: at for one, at in committed.items() if at is not None}
 
     def take(
         self,
-        epoch: int,
         fetched: Mapping[Partition, Sequence[RawRecord]],
         positions: Mapping[Partition, int | None],
+        epoch: int,
     ) -> dict[Partition, list[Batch]]:
-        """One batch for each partition of a poll that began in `epoch`; stale polls give none.
+        """One batch for each partition of a poll; none of a poll that was before a `sought`.
 
         `positions` are the offsets at which the next poll begins, as of the same moment: they also
         pass over aborted records and transaction markers, which no poll returns.
+
+        Raises:
+            Retry: the poll is of an epoch that is not known yet.
         """
-        if epoch != self.epoch:
+        if epoch > self.epoch:
+            raise Retry(f"a poll of epoch {epoch} came before the word that it began")
+        if epoch < self.epoch:
             return {}
         for partition in self._taken:
             if not fetched.get(partition):

@@ -41,10 +41,21 @@ class Fetched(NamedTuple):
     records: Mapping[Any, list[Any]]
     positions: Mapping[Partition, int | None]
     """Where the next one begins, as of the same moment."""
+    epoch: int
+    """How many times the thread had set its positions anew."""
+
+
+class Sought(NamedTuple):
+    """Positions set anew, to the committed offsets."""
+
+    offsets: Mapping[Any, int | None]
+    epoch: int
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group's coordinator and fetches."""
+
+    _epoch = 0
 
     def _create_worker_consumer(self, transport: "Transport") -> AIOKafkaConsumer:
         # Faust's only way to read_committed is this flag; true for longer it means transactions.
@@ -69,9 +80,25 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         return True
 
+    async def seek_to_committed(self) -> Sought:
+        """Called by the other thread after every rebalance, while the flow is stopped."""
+        sought: Sought = await self.call_thread(self._seek_to_committed)
+        return sought
+
+    async def _seek_to_committed(self) -> Sought:
+        offsets = await self._ensure_consumer().seek_to_committed()
+        self._epoch += 1
+        return Sought(offsets, self._epoch)
+
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Fetched:
         records = await super()._fetch_records(*args, **kwargs)
-        return Fetched(records, self.positions())
+        if self.consumer.flow_active:
+            return Fetched(records, self.positions(), self._epoch)
+        # Begun before the flow was stopped, and perhaps after the positions were set anew: what is
+        # thrown away here must be read again.
+        for partition, found in records.items():
+            self._ensure_consumer().seek(partition, found[0].offset)
+        return Fetched({}, {}, self._epoch)
 
     def positions(self) -> dict[Partition, int | None]:
         """The offset that each partition's next fetch begins at; for any thread, never waits."""
@@ -114,9 +141,9 @@ class Consumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[Partition, int | None]:
         """Called after every rebalance, before the first fetch."""
-        found = await super().seek_to_committed()
-        offsets = {ensure_TP(one): _known(offset) for one, offset in found.items()}
-        self.progress.sought(offsets)
+        found: Sought = await super().seek_to_committed()
+        offsets = {ensure_TP(one): _known(offset) for one, offset in found.offsets.items()}
+        self.progress.sought(offsets, found.epoch)
         return offsets
 
     async def _getmany(
@@ -124,10 +151,9 @@ class Consumer(driver.Consumer):
         active_partitions: set[Partition] | None,
         timeout: float,  # noqa: ASYNC109
     ) -> Mapping[Partition, list[Batch]]:
-        epoch = self.progress.epoch
         fetched: Fetched = await super()._getmany(active_partitions, timeout)
         records = {ensure_TP(one): found for one, found in fetched.records.items()}
-        return self.progress.take(epoch, records, fetched.positions)
+        return self.progress.take(records, fetched.positions, fetched.epoch)
 
     def _to_message(self, tp: Partition, record: Batch) -> ConsumerMessage:
         topic, partition = record.partition

@@ -75,9 +75,9 @@ class Watchdog(threading.Thread):
         }
         self._show(marks)
         if stalled := self._stall.seen(now, marks):
-            self._end(f"took nothing for {self._limit:g} s while lines wait", stalled)
+            self._end("took nothing while lines wait", {one: marks[one] for one in stalled})
         if not self._progress.joined and now - started > self._limit:
-            self._end(f"got no word from the consumer group for {self._limit:g} s", [])
+            self._end("got no word from the consumer group", {})
 
     def _show(self, marks: Mapping[Partition, Mark]) -> None:
         for topic, partition in self._shown - set(marks):
@@ -86,8 +86,9 @@ class Watchdog(threading.Thread):
             LAG.labels("process", topic, partition).set(mark.lag)
         self._shown = set(marks)
 
-    def _end(self, why: str, partitions: list[Partition]) -> None:
-        log.critical("stalled: ending, to be started anew", why=why, partitions=partitions)
+    def _end(self, why: str, stalled: Mapping[Partition, Mark]) -> None:
+        places = {f"{topic}/{partition}": str(mark) for (topic, partition), mark in stalled.items()}
+        log.critical("stalled: ending, to be started anew", why=why, at=places, after=self._limit)
         os._exit(Exit.FAILED)
 
 

@@ -26,7 +26,7 @@ def lines(*offsets: int) -> list[Line]:
 def assigned(committed: int | None = None) -> Progress:
     progress = Progress()
     progress.assigned([TP])
-    progress.sought({TP: committed})
+    progress.sought({TP: committed}, 1)
     return progress
 
 
@@ -37,16 +37,16 @@ def taken(progress: Progress, *offsets: int, position: int | None = None) -> Bat
 
 
 def take(progress: Progress, records: Sequence[Line], position: int | None) -> list[Batch]:
-    batches = progress.take(progress.epoch, {TP: records} if records else {}, {TP: position})
+    batches = progress.take({TP: records} if records else {}, {TP: position}, progress.epoch)
     return batches.get(TP, [])
 
 
 def test_a_poll_gives_one_batch_for_each_partition() -> None:
     progress = Progress()
     progress.assigned([TP, OTHER])
-    progress.sought({TP: 5, OTHER: None})
+    progress.sought({TP: 5, OTHER: None}, 1)
 
-    batches = progress.take(progress.epoch, {TP: lines(5, 6, 7), OTHER: lines(0)}, {})
+    batches = progress.take({TP: lines(5, 6, 7), OTHER: lines(0)}, {}, 1)
 
     assert batches == {
         TP: [Batch(TP, 5, 8, lines(5, 6, 7))],
@@ -140,7 +140,7 @@ def test_a_batch_of_before_a_rebalance_is_good_while_it_joins_up() -> None:
     progress = assigned(committed=5)
     before = taken(progress, 5, 6)
     progress.assigned([TP])
-    progress.sought({TP: 5})
+    progress.sought({TP: 5}, 2)
     taken(progress, 5, 6, 7, 8)
 
     progress.delivered(before)
@@ -161,7 +161,7 @@ def test_a_batch_of_a_partition_that_went_to_another_worker_is_not_committed() -
 def test_a_batch_that_another_worker_went_past_moves_nothing_back() -> None:
     progress = assigned(committed=5)
     before = taken(progress, 5, 6)
-    progress.sought({TP: 300})
+    progress.sought({TP: 300}, 2)
 
     progress.delivered(before)
 
@@ -170,11 +170,17 @@ def test_a_batch_that_another_worker_went_past_moves_nothing_back() -> None:
 
 def test_a_poll_of_before_a_rebalance_is_thrown_away() -> None:
     progress = assigned(committed=5)
-    epoch = progress.epoch
-    progress.sought({TP: 300})
+    progress.sought({TP: 300}, 2)
 
-    assert progress.take(epoch, {TP: lines(5, 6)}, {TP: 7}) == {}
+    assert progress.take({TP: lines(5, 6)}, {TP: 7}, 1) == {}
     assert taken(progress, 300).start == 300
+
+
+def test_a_poll_that_nobody_announced_ends_the_worker() -> None:
+    progress = assigned(committed=5)
+
+    with pytest.raises(Retry):
+        progress.take({TP: lines(5, 6)}, {TP: 7}, 2)
 
 
 def test_a_batch_shows_no_line() -> None:

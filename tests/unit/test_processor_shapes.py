@@ -19,9 +19,8 @@ def letter(
     ("line", "expected"),
     [
         (
-            b"Nov 27 16:19:22 mx1 postfix/smtpd[192]: 4B1C2D3E4F: new: mail from "
-            + b'client.example.com[192.0.2.1] by <anna@example.com> "hello"',
-            'postfix/smtpd: N: new: mail from NAME[…] by <…> "…"',
+            b'mx1 postfix/smtpd[1]: 4B1C2D3E4F: new: mail from a.example[192.0.2.1] <anna> "x"',
+            'postfix/smtpd: N: new: mail from NAME[…] <…> "…"',
         ),
         (
             b"Nov 27 16:19:22 mx1 postfix-out/submission/smtpd[1]: warning: anna@example.com: 17 s",
