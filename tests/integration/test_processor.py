@@ -1,0 +1,109 @@
+"""A worker on a real Kafka: what goes in comes out, once, and is accounted for."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from confluent_kafka import Message
+
+from posttrail import topics
+from posttrail.topics import partition_for
+from tests.processor_world import Seen, World, lines
+
+pytestmark = pytest.mark.kafka
+
+TRANSACTIONS, LINES = 12, 400
+STRANGE = b"2026-11-23T11:07:06+00:00 mx1 postfix/smtpd[3]: 4B1C2D3E4F: \x00 \xff strange"
+# As large as Kafka takes, and of letters that compression does not make small.
+LARGE = STRANGE + bytes(33 + (one * one * 7919 >> 5) % 90 for one in range(999_000))
+
+
+class Done(NamedTuple):
+    """What one worker did."""
+
+    world: World
+    seen: Seen
+    deliveries: list[Message]
+    log: str
+    exit_code: int
+
+
+@pytest.fixture(scope="module")
+def done(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """Transactions of lines, every third aborted, through one worker."""
+    world = World.new(kafka)
+    for number in range(TRANSACTIONS):
+        world.write(lines(LINES, first=LINES * number), abort=number % 3 == 2)
+    world.write([STRANGE, LARGE])
+    log = tmp_path_factory.mktemp("processor") / "log"
+    with world.worker(log, processor__max_poll_lines="700") as worker:
+        world.wait_until_done()
+        exit_code = worker.stop()
+    return Done(world, world.seen(), world.records(topics.DELIVERIES), log.read_text(), exit_code)
+
+
+def test_committed_lines_come_out_once(done: Done) -> None:
+    assert len(done.seen.raw) == TRANSACTIONS * 2 // 3 * LINES + 2
+    assert done.seen.lost() == []
+    assert done.seen.repeated() == []
+
+
+def test_aborted_lines_never_come_out(done: Done) -> None:
+    assert done.seen.invented() == set()
+
+
+def test_facts_lie_where_every_writer_puts_them(done: Done) -> None:
+    assert {one.partition() for one in done.deliveries} == set(range(topics.DELIVERIES.partitions))
+    assert all(
+        one.partition() == partition_for(one.key(), topics.DELIVERIES.partitions)
+        for one in done.deliveries
+    )
+
+
+def test_what_nobody_understands_is_kept_byte_for_byte(done: Done) -> None:
+    [letter] = [one for one in done.seen.letters if one.value == STRANGE]
+
+    assert letter.key == b"mx1"
+    assert letter.topic == topics.RAW.full_name(done.world.prefix)
+    assert done.seen.raw[letter.origin] == STRANGE
+    assert letter.reason
+
+
+def test_a_line_as_large_as_kafka_takes_is_kept_whole(done: Done) -> None:
+    assert LARGE in [one.value for one in done.seen.letters]
+
+
+def test_a_worker_ends_well_when_told_to(done: Done) -> None:
+    assert done.exit_code == 0
+
+
+def test_a_worker_logs_its_own_events_only(done: Done) -> None:
+    """Faust's worker sets the root logger to DEBUG and logs messages: lines of mail."""
+    levels = {msgspec.json.decode(line)["level"] for line in done.log.splitlines()}
+
+    assert "debug" not in levels
+    assert "example.com" not in done.log
+
+
+@pytest.fixture
+def world(kafka: str, prefix: str) -> World:
+    return World(kafka, prefix)
+
+
+def test_workers_join_and_leave_without_repeats(world: World, tmp_path: Path) -> None:
+    world.write(lines(500))
+    with world.worker(tmp_path / "first") as first:
+        world.wait_until_done()
+        with world.worker(tmp_path / "second") as second:
+            second.wait_until_ready()
+            world.write(lines(500, first=500))
+            world.wait_until_done()
+            assert second.stop() == 0
+        world.write(lines(500, first=1000))
+        world.wait_until_done()
+        assert first.stop() == 0
+
+    seen = world.seen()
+    assert len(seen.raw) == 1500
+    assert (seen.lost(), seen.repeated()) == ([], [])
