@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 UP_OPTIONS := $(if $(YEAR),--year $(YEAR)) $(if $(ZONE),--zone "$(ZONE)")
 
-.PHONY: help run stop test lint format docs bench clean tools
+.PHONY: help run stop test lint format docs bench soak clean tools
 
 help:
 	@echo 'make run     set-up, then LOG through Kafka into PostgreSQL (LOG=path YEAR=2019 ZONE=UTC)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make format  rewrite the code as make lint wants it'
 	@echo 'make docs    write docs/*.md from the code'
 	@echo 'make bench   all benchmarks, one table'
+	@echo 'make soak    ten million hostile lines through the parser (ARGS="--lines 100000" for fewer)'
 	@echo 'make clean   stop, then remove .venv and everything else that was made here'
 
 run:
@@ -47,6 +48,9 @@ docs: tools
 
 bench: tools
 	@$(BIN)/python -m benchmarks
+
+soak: tools
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: stop
 	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -82,19 +82,23 @@ def _read_queued(message: str) -> Reading | None:
     """The same with a queue id: about one recipient, or about the mail."""
     if (found := _action(message)) is None:
         return None
-    action, phase = found["action"], found["phase"]
+    action, phase, _ = found.groups()
     if action == "reject_warning":
         return action, "nothing", {}
-    tail = take_tail(message[found.end() :], third_party=_is_third_party(action))
+    code = _code(message, found.end())
+    start = (code or found).end()
+    tail = take_tail(message[start:], third_party=_is_third_party(action))
+    text = message[found.end() : start] + tail.text
     if action in {"reject", "milter-reject"}:
-        return action, *_refusal(phase, tail)
+        dsn = code["dsn"] if code else None
+        return action, *_refusal(phase, tail, text, dsn)
     if action not in {*_STATUS_OF_ACTION, *_ORDERS, "hangup"}:
         return None
     fields = _mail_fields(tail)
     if action in _STATUS_OF_ACTION:
         fields["status"] = _STATUS_OF_ACTION[action]
     if action not in _ORDERS or action == "warn":
-        fields["reason"] = tail.text
+        fields["reason"] = text
     return action, "from", fields
 
 
@@ -102,16 +106,16 @@ def _mail_fields(tail: Tail) -> Fields:
     return {name: text for name, text in _tail_fields(tail).items() if name != "recipient"}
 
 
-def _refusal(phase: str, tail: Tail) -> tuple[Makes, Fields]:
+def _refusal(phase: str, tail: Tail, text: str, dsn: str | None) -> tuple[Makes, Fields]:
     if phase == "RCPT" and "recipient" in tail.fields:
-        code = _code(tail.text)
-        dsn = {"dsn": code["dsn"]} if code and code["dsn"] else {}
-        unsure = {"ambiguous": "yes"} if tail.ambiguous else {}
-        recipient = {"recipient": tail.fields["recipient"]}
-        said = {"status": "rejected", "response": tail.text}
-        return "to", {**recipient, **dsn, **said, **unsure}
+        fields = {"recipient": tail.fields["recipient"], "status": "rejected", "response": text}
+        if dsn is not None:
+            fields["dsn"] = dsn
+        if tail.ambiguous:
+            fields["ambiguous"] = "yes"
+        return "to", fields
     status = {"status": "rejected"} if phase in _ENDS_THE_MAIL else {}
-    return "from", {**_mail_fields(tail), **status, "reason": tail.text}
+    return "from", {**_mail_fields(tail), **status, "reason": text}
 
 
 def _read_proxy_reject(message: str) -> Reading | None:
