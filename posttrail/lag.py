@@ -14,7 +14,6 @@ from typing import TypeVar
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -27,9 +26,11 @@ from posttrail.errors import Unreachable
 
 _ANSWER_S = 15.0
 
-_NO_COORDINATOR = {
+_NOT_YET = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.NOT_COORDINATOR,
 }
 
@@ -38,14 +39,34 @@ Offsets = Mapping[int, int]
 """By partition."""
 
 
+def _ask(ask: Callable[[], T]) -> T:
+    """Ask, again while the broker that would know is about to be chosen."""
+    deadline = time.monotonic() + _ANSWER_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def _offsets(admin: AdminClient, topic: str, partitions: int, spec: OffsetSpec) -> dict[int, int]:
     asked = {TopicPartition(topic, number): spec for number in range(partitions)}
-    found = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
-    return {each.partition: future.result(_ANSWER_S).offset for each, future in found.items()}
+
+    def ask() -> dict[int, int]:
+        found = admin.list_offsets(asked)
+        return {each.partition: future.result(_ANSWER_S).offset for each, future in found.items()}
+
+    return _ask(ask)
 
 
 def ends(admin: AdminClient, topic: str, partitions: int) -> dict[int, int]:
-    """One past the last offset that a read_committed reader could have read."""
+    """One past the last offset, be its transaction committed, aborted or open.
+
+    Not the last stable offset: that one comes a moment after a producer heard that its transaction
+    is committed.
+    """
     return _offsets(admin, topic, partitions, OffsetSpec.latest())
 
 
@@ -55,18 +76,13 @@ def beginnings(admin: AdminClient, topic: str, partitions: int) -> dict[int, int
 
 
 def of_group(ask: Callable[[], T], nothing: T) -> T:
-    """Ask about a group, again while its coordinator is about to be chosen."""
-    deadline = time.monotonic() + _ANSWER_S
-    while True:
-        try:
-            return ask()
-        except KafkaException as error:
-            code = error.args[0].code()
-            if code == KafkaError.GROUP_ID_NOT_FOUND:
-                return nothing
-            if code not in _NO_COORDINATOR or time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
+    """Ask about a group; `nothing` where it never was."""
+    try:
+        return _ask(ask)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return nothing
+        raise
 
 
 def committed(admin: AdminClient, group: str, topic: str) -> dict[int, int]:
@@ -110,23 +126,25 @@ def _prober(settings: Settings) -> Iterator[Consumer]:
 
 
 def _is_empty(consumer: Consumer, place: TopicPartition, end: int) -> bool:
-    """Whether no record can be read from this place up to `end`."""
+    """Whether no record between this place and `end` can be read, now or later.
+
+    A reader comes to a halt before an open transaction: then its lines may still be committed.
+    """
     consumer.assign([place])
-    while True:
-        message = consumer.poll(_ANSWER_S)
-        if message is None:
-            raise Unreachable(f"no answer from Kafka about {place.topic} in {_ANSWER_S:.0f} s")
-        if message.error() is None:
-            return bool(message.offset() >= end)
-        if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-            return True
-        raise KafkaException(message.error())
+    message = consumer.poll(_ANSWER_S)
+    if message is None:
+        raise Unreachable(f"no answer from Kafka about {place.topic} in {_ANSWER_S:.0f} s")
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
+        raise KafkaException(error)
+    return bool(message.offset() >= end)
 
 
 def waiting(settings: Settings, topic: str, done: Offsets, end: Offsets) -> int:
     """Records between `done` and `end`, 0 only if none of them can be read.
 
-    It may count control records and aborted ones beside those that can be read.
+    It may count control records and aborted ones beside those that can be read, and counts the
+    lines of an open transaction.
     """
     behind = {part: last for part, last in end.items() if done.get(part, 0) < last}
     if not behind:

@@ -24,7 +24,7 @@ NAME = "posttrail"
 """Of the database and of the role that owns it."""
 
 _CREATE_DATABASE = Path(__file__).with_name("create_database.sql")
-_START_S = 30.0
+_START_S = 60.0
 _STOP_S = 15.0
 _TRIES = 3
 
