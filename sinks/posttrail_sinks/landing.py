@@ -136,9 +136,18 @@ class Store:
         try:
             with understood():
                 yield self._connected()
+        except Poison:
+            self._roll_back()
+            raise
         except BaseException:
             self.close()
             raise
+
+    def _roll_back(self) -> None:
+        """After a refused fact: nothing is wrong with the connection."""
+        if self._connection is not None:
+            with understood():
+                self._connection.rollback()
 
     def claim(self, log: Log, extents: Mapping[int, Extent]) -> Claimed:
         """Claim partitions.

@@ -48,7 +48,7 @@ def read(settings: Settings, spans: Mapping[int, Extent]) -> Iterator[list[Any]]
         consumer.assign([TopicPartition(topic, part, spans[part].first) for part in left])
         heard = time.monotonic()
         while left:
-            messages = consumer.consume(AT_ONCE, 1.0)
+            messages = consumer.consume(AT_ONCE, 0.1)
             if messages:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENT_S:
