@@ -20,7 +20,7 @@ from posttrail_processors.parse.others import OTHERS
 _MOST_KEPT = 16384
 _MOST_PID = 2**31 - 1
 _LONGEST_NAME = 255
-_program = re.compile(r"([^\s:\[]+)\[([0-9]{1,10})\]:").fullmatch
+_program = re.compile(r"([^\s:\[]{1,255})\[([0-9]{1,10})\]:").fullmatch
 _second = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 
 
@@ -63,7 +63,8 @@ def program_of(tag: str, pid: int | None) -> Program:
     if formats is None or not instance or len(tag) > _LONGEST_NAME:
         return Program(tag, pid)
     service = "/".join(middle) or None
-    frame = {"instance": instance, "component": component, "service": service, "pid": pid}
+    said = {"instance": instance, "component": component, "service": service, "pid": pid}
+    frame = {name: value for name, value in said.items() if value is not None}
     return Program(tag, pid, instance, service, component, formats, is_postfix=True, frame=frame)
 
 
@@ -138,5 +139,5 @@ def read_head(line: bytes, received: int | None) -> Line | None:
     head = carriers.split(text.rstrip("\r\n"))
     if head is None:
         return None
-    host = head.host[:_LONGEST_NAME]
-    return Line(_time(head, received), host, program_of(head.tag, head.pid), head.message)
+    program = program_of(head.tag[: _LONGEST_NAME + 1], head.pid)  # longer ones are nobody's
+    return Line(_time(head, received), head.host[:_LONGEST_NAME], program, head.message)

@@ -15,7 +15,7 @@ from posttrail_processors.extract.facts import Rules, make_fact
 from posttrail_processors.heads import Line, read_head
 from posttrail_processors.parse.formats import Reading, find
 from posttrail_processors.parse.parsed import Parsed
-from posttrail_processors.parse.tokens import is_queue_id
+from posttrail_processors.parse.tokens import LONGEST_ID, is_queue_id
 
 __all__ = ["Outcome", "Parsed", "Rules", "read_line"]
 
@@ -99,7 +99,7 @@ def _read(line: Line, origin: Origin, rules: Rules) -> Outcome:
     first, colon, rest = message.partition(": ")
     if not colon:
         reading = find(formats.plain, message)
-    elif is_queue_id(first):
+    elif len(first) <= LONGEST_ID and is_queue_id(first):
         queue_id, reading = first, find(formats.queued, rest)
     elif first == "NOQUEUE":
         reading = find(formats.noqueue, rest)

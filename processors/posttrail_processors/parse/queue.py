@@ -11,21 +11,21 @@ from posttrail_processors.parse.formats import Component, Format, Reading, known
 from posttrail_processors.parse.shared import PLAIN, QUEUED
 from posttrail_processors.parse.tokens import QUEUE_ID
 
-_sizes = re.compile(r">, size=(\d{1,24}+), nrcpt=(\d{1,24}+) \([^()]*+\)\Z").match
+_MOST_DIGITS = 48
 _expired = re.compile(r">, status=(expired|force-expired), returned to sender\Z").match
 
 
 def _read_from(message: str) -> Reading | None:
     """`from=<A>, size=N, nrcpt=N (queue active)`, again at every retry; or the end of its time."""
-    if not message.startswith("from=<"):
-        return None
-    end = message.rfind(">, size=")
-    if end >= 0 and (found := _sizes(message, end)):
-        size, nrcpt = found.groups()
-        fields = {"sender": message[6:end], "size": size, "nrcpt": nrcpt, "status": "queued"}
+    before, _, rest = message.rpartition(">, size=")
+    size, _, rest = rest.partition(", nrcpt=")
+    nrcpt, _, rest = rest.partition(" (")
+    is_sized = size.isdigit() and nrcpt.isdigit() and len(size) + len(nrcpt) < _MOST_DIGITS
+    if is_sized and rest[-1:] == ")" and before[:6] == "from=<":
+        fields = {"sender": before[6:], "size": size, "nrcpt": nrcpt, "status": "queued"}
         return "queued", "from", fields
     end = message.rfind(">, status=")
-    if end >= 0 and (found := _expired(message, end)):
+    if end >= 0 and message.startswith("from=<") and (found := _expired(message, end)):
         return found[1], "from", {"sender": message[6:end], "status": "expired"}
     return None
 

@@ -12,7 +12,7 @@ QUEUE_ID = (
     r"|[0-9A-F]{6,32})"
 )
 
-NAMADDR = r"[^ \[\]]*+\[[^ \[\]]*+\](?::\w++)?"
+NAMADDR = r"[^ \[\]]{0,255}+\[[^ \[\]]{0,255}+\](?::\w{1,16}+)?"
 """`name[address]` or `name[address]:port`; a name that Postfix lets through holds no space."""
 
 # External form (3.5): a local part with special characters stands in quotes,
@@ -28,7 +28,10 @@ CODE = r"(?P<code>\d{3}) (?:(?P<dsn>[245]\.\d{1,3}\.\d{1,3}) )?"
 _is_queue_id = re.compile(QUEUE_ID).fullmatch
 
 
+LONGEST_ID = 41
+
+
 @lru_cache(maxsize=16384)
 def is_queue_id(text: str) -> bool:
-    """Whether this is written as Postfix writes queue ids."""
+    """Whether this is written as Postfix writes queue ids; kept, so ask for short texts only."""
     return _is_queue_id(text) is not None
