@@ -1,8 +1,20 @@
 """`posttrail process`: one processor, as a program that a supervisor runs."""
 
+import signal
+import threading
+
 import typer
 
 from posttrail import config, logs
+from posttrail.service import Reload
+
+
+class _Stop(threading.Event):
+    """The worker stops by signal."""
+
+    def set(self) -> None:
+        super().set()
+        signal.raise_signal(signal.SIGTERM)
 
 
 def register(app: typer.Typer) -> None:
@@ -19,4 +31,8 @@ def process() -> None:
 
     settings = config.load()
     logs.set_up(settings.logs)
-    run(settings)
+    reload = Reload(_Stop())
+    try:
+        run(settings)
+    finally:
+        reload.begin_anew_if_asked()

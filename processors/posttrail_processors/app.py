@@ -82,7 +82,7 @@ def make(settings: Settings, reader: Reader) -> App:
         broker_client_id="posttrail-process",
         broker_max_poll_records=settings.processor.max_poll_lines,
         broker_commit_interval=0.5,
-        broker_session_timeout=30.0,
+        broker_session_timeout=15.0,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=30.0,
         stream_buffer_maxsize=BATCHES_WAITING,

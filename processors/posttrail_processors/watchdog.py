@@ -15,11 +15,13 @@ from typing import TypeAlias
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from posttrail import service
 from posttrail.config import Settings
 from posttrail.errors import Exit
 from posttrail.kafka_clients import base
 from posttrail.logs import logger
 from posttrail.metrics import LAG
+from posttrail.metrics_server import Health
 from posttrail.topics import RAW
 from posttrail_processors.progress import Partition, Progress
 from posttrail_processors.stall import Mark, Stall
@@ -46,28 +48,41 @@ class Watchdog(threading.Thread):
         self._interval = min(10.0, limit / 8)
         self._limit = limit
         self._stopping = threading.Event()
-        self._shown: set[Partition] = set()
+        self._exit_code = Exit.OK
+        self._reachable = True
+        self._marks: Mapping[Partition, Mark] = {}
 
     def run(self) -> None:
         """Look now and then; after `stopping`, give the stop its time."""
         started = time.monotonic()
         while not self._stopping.wait(self._interval):
             self._look(time.monotonic(), started)
+            service.alive()
         time.sleep(STOP_SECONDS)
         log.warning("the stop took too long and was cut short; nothing is lost")
-        os._exit(Exit.OK)
+        os._exit(self._exit_code)
 
-    def stopping(self) -> None:
-        """The worker was told to stop."""
-        self._stopping.set()
+    def stopping(self, exit_code: Exit) -> None:
+        """The worker ends; the first word counts."""
+        if not self._stopping.is_set():
+            self._exit_code = exit_code
+            self._stopping.set()
+
+    def health(self) -> Health:
+        """How the worker is; for any thread."""
+        lag = sum(mark.lag for mark in self._marks.values())
+        ready = self._reachable and self._progress.joined
+        return Health(live=True, ready=ready, detail={"partitions": len(self._marks), "lag": lag})
 
     def _look(self, now: float, started: float) -> None:
         states = self._progress.states()
         try:
             ends = self._ends(states)
         except (KafkaException, TimeoutError):
+            self._reachable = False
             self._stall.forget()  # the broker is away: waiting is right
             return
+        self._reachable = True
         positions = self._positions()
         marks = {
             one: Mark(ends[one], positions.get(one), state.taken, state.done)
@@ -80,11 +95,11 @@ class Watchdog(threading.Thread):
             self._end("got no word from the consumer group", {})
 
     def _show(self, marks: Mapping[Partition, Mark]) -> None:
-        for topic, partition in self._shown - set(marks):
+        for topic, partition in self._marks.keys() - marks.keys():
             LAG.remove("process", topic, partition)
         for (topic, partition), mark in marks.items():
             LAG.labels("process", topic, partition).set(mark.lag)
-        self._shown = set(marks)
+        self._marks = marks
 
     def _end(self, why: str, stalled: Mapping[Partition, Mark]) -> None:
         places = {f"{topic}/{partition}": str(mark) for (topic, partition), mark in stalled.items()}

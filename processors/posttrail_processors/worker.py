@@ -8,14 +8,17 @@ from typing import Any, NoReturn
 import faust
 import tenacity
 
-from posttrail import config, service, topics
+from posttrail import config, metrics_server, service, topics
 from posttrail.config import Settings
 from posttrail.errors import Exit, Unreachable
 from posttrail.logs import logger
+from posttrail.metrics_server import Health
 from posttrail.topic_admin import require
 from posttrail_processors.app import App, make
 from posttrail_processors.reading import reader_of
 from posttrail_processors.watchdog import Watchdog, last_stable_offsets
+
+WAITING = Health(live=True, ready=False, detail={"waits for": "Kafka"})
 
 log = logger("process")
 
@@ -32,6 +35,7 @@ class Worker(faust.Worker):
         """Called by Faust once lines flow."""
         log.info("ready")
         service.ready()
+        service.ready()
         self.add_future(self._show_life())
 
     async def _show_life(self) -> None:
@@ -43,8 +47,13 @@ class Worker(faust.Worker):
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         log.info("stopping", signal=signal.name)
         service.stopping()
-        self._watchdog.stopping()
+        service.stopping()
+        self._watchdog.stopping(Exit.OK)
         super()._schedule_shutdown(signal)
+
+    def on_worker_shutdown(self) -> None:
+        """Called by Faust when the worker ends, also when it crashed."""
+        self._watchdog.stopping(Exit.FAILED)
 
     def _setproctitle(self, info: str, *, ident: str = "") -> None:
         pass
@@ -59,6 +68,8 @@ def run(settings: Settings) -> NoReturn:
         posttrail.errors.Unreachable: no broker is set and no embedded one runs.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.OK))  # until Faust takes over
+    watched: list[Watchdog] = []
+    metrics_server.serve(settings.metrics, lambda: watched[0].health() if watched else WAITING)
     wait_for_topics(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -69,6 +80,7 @@ def run(settings: Settings) -> NoReturn:
         app.progress,
         settings.processor.stall_seconds,
     )
+    watched.append(watchdog)
     watchdog.start()
     Worker(app, watchdog, loop=loop).execute_from_commandline()
     raise SystemExit(Exit.FAILED)
