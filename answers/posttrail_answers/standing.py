@@ -1,7 +1,7 @@
 """Where everything stands: how much waits before each stage, and how many rows there are."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -74,10 +74,18 @@ class Observer:
             names = [column.name for column in cursor.description or ()]
         return {**dict(zip(names, counts or (), strict=True)), "dead": self._dead()}
 
-    def example(self) -> str | None:
-        """The queue id of a mail that shows much; None where there is no mail."""
+    def raw_ends(self) -> dict[int, int]:
+        """Where the next line of each raw partition will stand."""
+        return self._raw().end
+
+    def example(self, since: Mapping[int, int]) -> str | None:
+        """The queue id of a mail that shows much; None where there is no mail.
+
+        Args:
+            since: raw offset by partition; only mails with a later attempt are looked at.
+        """
         with self._database.cursor() as cursor:
-            cursor.execute(sql("example"))
+            cursor.execute(sql("example"), {"since": msgspec.json.encode(since).decode()})
             found = cursor.fetchone()
         return found[0] if found else None
 

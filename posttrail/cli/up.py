@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -205,9 +205,13 @@ def _stop(layout: "Layout", pid: int) -> None:
 
 def _use(settings: Settings, bring_in: list[str]) -> None:
     """Import where something is to be imported, then show what there is."""
+    from posttrail_answers.standing import observing
+
     if bring_in:
-        _import(bring_in)
-        _show_result(settings)
+        with observing(settings) as observer:
+            since = observer.raw_ends()
+            _import(bring_in)
+            _show_result(observer, since)
 
 
 def _import(command: list[str]) -> None:
@@ -224,15 +228,12 @@ def _import(command: list[str]) -> None:
         raise error
 
 
-def _show_result(settings: Settings) -> None:
-    from posttrail_answers.standing import observing
-
-    with observing(settings) as observer:
-        with _console.status("lines and facts on their way") as spinner:
-            observer.wait_until_idle(_Patience(spinner))
-        for name, rows in observer.rows().items():
-            _say(f"{name:>14} {rows}")
-        example = observer.example()
+def _show_result(observer: "Observer", since: Mapping[int, int]) -> None:
+    with _console.status("lines and facts on their way") as spinner:
+        observer.wait_until_idle(_Patience(spinner))
+    for name, rows in observer.rows().items():
+        _say(f"{name:>14} {rows}")
+    example = observer.example(since) or observer.example({})
     if example is not None:
         _say(f"\nOne of them, `posttrail trace {example}`:\n")
         subprocess.run([*PROGRAM, "trace", example], check=False)

@@ -1,11 +1,12 @@
--- The mail of the newest with the most to show: recipients first, then attempts.
-SELECT newest.queue_id FROM (
-    SELECT queue_id, host, instance, born FROM delivery_from
-    WHERE sender IS NOT NULL ORDER BY born DESC LIMIT 500
-) AS newest
-JOIN delivery_to AS r USING (queue_id, host, instance, born)
-WHERE NOT r.probe
-GROUP BY newest.queue_id, newest.host, newest.instance, newest.born
+-- A mail with much to show, of those with an attempt from these raw offsets on.
+WITH found AS (
+    SELECT queue_id, host, instance, born, attempt_count FROM delivery_to
+    WHERE NOT probe
+        AND origin_offset >= coalesce((%(since)s::jsonb ->> origin_partition::text)::bigint, 0)
+    LIMIT 2000
+)
+SELECT queue_id FROM found
+GROUP BY queue_id, host, instance, born
 HAVING count(*) <= 5
-ORDER BY count(*) DESC, sum(r.attempt_count) DESC, newest.queue_id
+ORDER BY count(*) DESC, sum(attempt_count) DESC, queue_id
 LIMIT 1
