@@ -25,7 +25,7 @@ from posttrail.config import Settings
 from posttrail.errors import BadInput, Exit, Stop, TimedOut
 
 if TYPE_CHECKING:
-    from posttrail_answers.standing import Lag
+    from posttrail_answers.standing import Lag, Observer
     from posttrail_embedded.state import Layout, State
 
 _LOOK_S = 0.1
