@@ -111,7 +111,9 @@ def _canonical(text: str) -> Line | None:
         return None
     fraction, second = stamp[20:26], stamp[:20] + stamp[26:]
     whole = _seconds.get(second) or _whole_second(second)
-    if whole is None or not fraction.isdigit() or not 0 < len(host) <= _LONGEST_NAME:
+    if whole is None or not (fraction.isdecimal() and stamp.isascii()):
+        return None
+    if not 0 < len(host) <= _LONGEST_NAME:
         return None
     return Line(whole + int(fraction), host, program, message)
 
