@@ -80,3 +80,13 @@ def test_a_hundred_kilobytes_of_anything_are_read_at_once(start: bytes) -> None:
         for tag in TAGS:
             text = snippet.encode() * (100_000 // len(snippet.encode()))
             check(f"2026-11-23T11:07:08.374221+00:00 mx postfix/{tag}[7]: ".encode() + start + text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.text(max_size=3)), max_size=3))
+@settings(max_examples=500, deadline=None)
+def test_a_head_with_odd_characters_is_a_line(changes: list[tuple[int, str]]) -> None:
+    line = "2026-11-23T11:07:08.374221+00:00 mx postfix/qmgr[7]: 5B58E24853E: removed"
+    for at, text in changes:
+        line = line[:at] + text + line[at + 1 :]
+
+    check(line.encode("utf-8", "replace"))
