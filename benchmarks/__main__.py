@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).parent
+NO_BENCHMARKS = {"__main__", "soak"}
 
 
 class Outcome(NamedTuple):
@@ -27,7 +28,7 @@ class Outcome(NamedTuple):
 def names() -> list[str]:
     """All benchmarks, in the order of the alphabet."""
     found = (module.name for module in pkgutil.iter_modules([str(HERE)]))
-    return sorted(name for name in found if name != "__main__")
+    return sorted(set(found) - NO_BENCHMARKS)
 
 
 def run(name: str) -> Outcome:

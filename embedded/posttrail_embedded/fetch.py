@@ -23,6 +23,8 @@ from posttrail_embedded import jars
 
 Advance = Callable[[], None]
 _TIMEOUT_S = 30
+WAIT = wait_exponential(max=8)
+"""Between the tries of one jar."""
 
 
 def _attempt(artifact: Artifact, jar: jars.Jar) -> Path:
@@ -37,7 +39,7 @@ def _attempt(artifact: Artifact, jar: jars.Jar) -> Path:
 def _download(jar: jars.Jar, context: MavenContext) -> Path:
     tries = Retrying(
         stop=stop_after_attempt(4),
-        wait=wait_exponential(max=8),
+        wait=WAIT,
         retry=retry_if_exception_type((OSError, RuntimeError)),
         reraise=True,
     )
