@@ -7,6 +7,7 @@ once the file is removed.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TypeAlias
 
 from posttrail.identity import SECOND, born_of_short_id, opener
@@ -60,7 +61,17 @@ def _opening(fact: ShortFact) -> str | None:
 class Generation:
     """One mail of a short id."""
 
-    __slots__ = ("arrived", "born", "closed", "delivering", "facts", "first", "headless", "last")
+    __slots__ = (
+        "arrived",
+        "begun",
+        "born",
+        "closed",
+        "delivering",
+        "facts",
+        "first",
+        "headless",
+        "last",
+    )
 
     def __init__(self, opened_by: ShortFact) -> None:
         self.born = born_of(opened_by)
@@ -69,6 +80,8 @@ class Generation:
         """Whether the line that only a new mail has is among the facts."""
         self.headless = True
         """Whether no line is there that can open a mail."""
+        self.begun = False
+        """Whether a line of its making is among the facts: its birth is exact."""
         self.delivering: int | None = None
         """Since when lines are logged that come after the queueing."""
         self.closed: int | None = None
@@ -82,7 +95,9 @@ class Generation:
         if opening is not None:
             self.headless = False
             self.arrived = self.arrived or opening == "arrival"
-        if self.delivering is None and fact.component not in _INTAKE:
+        if fact.component in _INTAKE:
+            self.begun = True
+        elif self.delivering is None:
             self.delivering = fact.t
         if self.closed is None and isinstance(fact, FromFact):
             self._close(fact)
@@ -133,4 +148,15 @@ def assign(facts: Iterable[ShortFact], lifetime: int) -> list[Generation]:
         if not generations or not generations[-1].holds(fact, opening, lifetime):
             generations.append(Generation(fact))
         generations[-1].add(fact, opening)
-    return generations
+    return _settled(generations)
+
+
+def _settled(generations: list[Generation]) -> list[Generation]:
+    """Lines that were logged before the one that opened their mail, but after its birth."""
+    for older, younger in pairwise(generations):
+        if younger.begun and older.last >= younger.born:
+            early = [fact for fact in older.facts if fact.t >= younger.born]
+            older.facts = [fact for fact in older.facts if fact.t < younger.born]
+            younger.facts = early + younger.facts
+            younger.first = min(fact.t for fact in younger.facts)
+    return [generation for generation in generations if generation.facts]

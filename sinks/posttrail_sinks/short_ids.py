@@ -52,7 +52,7 @@ class Plan(msgspec.Struct, frozen=True):
     gone: dict[MailKey, int]
     """Mails whose rows are made anew, and the time of the first of their facts."""
     aside: list[ShortFact]
-    """New facts of mails that are older than rows are kept."""
+    """Facts without rows, of mails that are older than rows are kept."""
 
 
 def id_key(fact: ShortFact) -> IdKey:
@@ -132,9 +132,13 @@ class Decision:
         gone = self._move(plan, targets) if self._stored else set()
         for generation, target in zip(self._generations, targets, strict=True):
             if target is not None and target < self._policy.oldest_born(self._now):
-                plan.aside.extend(fact for fact in generation.facts if id(fact) not in self._stored)
+                plan.aside.extend(fact for fact in generation.facts if not self._is_merged(fact))
             else:
                 self._keep(generation, target, gone, plan, rows)
+
+    def _is_merged(self, fact: ShortFact) -> bool:
+        entry = self._stored.get(id(fact))
+        return entry is not None and entry.born is not None
 
     def _target(self, generation: Generation) -> int | None:
         """In which mail's rows the facts belong: in none while they wait for the opening line."""

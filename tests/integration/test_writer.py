@@ -215,6 +215,18 @@ def test_rows_that_are_too_old_are_dropped_and_do_not_come_back(store: Store) ->
     assert _rebirths(store) == [0]
 
 
+def test_a_line_that_waited_until_its_day_was_too_old_is_set_aside(store: Store) -> None:
+    store.writer.policy = Policy(retention_days=1)
+    store.now = T0 + DAY
+    store.write([delivery(2)])
+    store.now = T0 + 3 * DAY
+
+    assert keep_up(store.connection, store.writer).gave_up_waiting == 1
+    assert keep_up(store.connection, store.writer).gave_up_waiting == 0
+    assert _rebirths(store) == []
+    assert store.ask("SELECT kind FROM set_aside") == [("to",)]
+
+
 def test_facts_of_short_ids_are_forgotten_and_their_rows_stay(store: Store) -> None:
     facts: list[FromFact | ToFact] = [message_id(0.5), active(0.6), delivery(1), removed(2)]
     store.write(facts)

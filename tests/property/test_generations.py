@@ -64,3 +64,21 @@ def test_births_of_one_id_only_rise(seed: int) -> None:
     births = [generation.born for generation in assign(some, LIFETIME)]
 
     assert births == sorted(set(births))
+
+
+@given(seeds)
+def test_lines_that_are_logged_milliseconds_late_change_nothing(seed: int) -> None:
+    rng = random.Random(seed)
+    mails = same_id_again(rng, count(), "mx1", 4)
+    facts = [
+        msgspec.structs.replace(fact, t=fact.t + rng.randrange(2000))
+        for mail in mails
+        for fact in mail.facts
+    ]
+
+    found = assign(facts, LIFETIME)
+
+    assert [generation.born for generation in found] == [mail.born for mail in mails]
+    assert [{fact_id(fact) for fact in generation.facts} for generation in found] == [
+        {fact_id(fact) for fact in mail.facts} for mail in mails
+    ]

@@ -130,6 +130,13 @@ def test_a_bounce_with_the_id_of_a_mail_that_was_abandoned_long_ago_is_a_mail() 
     assert _mails(client(0.5), message_id(7200.5), active(7200.6)) == [[0], [1, 2]]
 
 
+def test_a_line_logged_before_the_arrival_but_after_the_birth_is_of_the_new_mail() -> None:
+    """The mail before it never was removed, so that the line could be one of its retries."""
+    early = [active(7200.46), client(7200.47), removed(7200.9)]
+
+    assert _mails(client(0.5), message_id(0.6), *early) == [[0, 1], [2, 3, 4]]
+
+
 def test_every_retry_belongs_to_the_mail() -> None:
     facts: list[ShortFact] = [client(0.5), active(0.6), delivery(1, "deferred")]
     facts += [active(at * 4000.0) for at in range(1, 100)]
