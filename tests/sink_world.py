@@ -19,7 +19,7 @@ from posttrail.config import Settings
 from posttrail.identity import deliveries_key
 from posttrail.records import AnyFact, FromFact, NoqueueFact, ToFact, encode_fact
 
-ROUNDS = int(os.environ.pop("POSTTRAIL_TEST_ROUNDS", "10"))
+ROUNDS = int(os.environ.pop("POSTTRAIL_TEST_ROUNDS", "5"))
 """How often tests of faults try; more find more."""
 
 NOON = 1_574_856_000_000_000

@@ -84,6 +84,8 @@ class Sink:
         self._land_at = 0.0
         self._turned = time.monotonic()
         self._facts_landed = 0
+        self._kafka_is_away = False
+        self._facts_wait = False
         self._trouble: str | None = None
         self._say = logger(STAGE)
 
@@ -214,15 +216,14 @@ class Sink:
         except Fenced as error:
             self._fenced(error)
         except Retry as error:
+            self._facts_wait = self._facts_wait or then == self._landed
             self._failed(error)
         else:
             then(result)
 
     def _landed(self, landed: Landed) -> None:
         self._backoff.worked()
-        if self._trouble is not None:
-            self._say.info("sink goes on")
-            self._trouble = None
+        self._recovered()
         self._facts_landed += len(landed.batch.facts)
         facts = Counter(type(fact) for fact in landed.batch.facts)
         for kind, count in facts.items():
@@ -231,6 +232,12 @@ class Sink:
             metrics.SINK_DEAD.inc(len(landed.refused))
             self._say.warning("facts went to the dead letters", count=len(landed.refused))
         self._tell_kafka(landed)
+
+    def _recovered(self) -> None:
+        self._kafka_is_away = self._facts_wait = False
+        if self._trouble is not None:
+            self._say.info("sink goes on")
+            self._trouble = None
 
     def _tell_kafka(self, landed: Landed) -> None:
         """For tools that show lag; nobody starts from these offsets."""
@@ -281,11 +288,18 @@ class Sink:
 
     def _tend_when_due(self) -> None:
         """Now and then see that the claims still hold, for a sink that has nothing to land."""
-        if self.claimed and time.monotonic() >= self._tend_at:
-            self._let(self._tended, self._store.tend, self._log, self._collector.claims)
+        if (self.claimed or self._kafka_is_away) and time.monotonic() >= self._tend_at:
+            self._let(self._tended, self._tend, self._log, self._collector.claims)
+
+    def _tend(self, log: Log, epochs: dict[int, int]) -> None:
+        if self._kafka_is_away:
+            kafka_log.described(self._admin, self._topic)
+        self._store.tend(log, epochs)
 
     def _tended(self, _: None) -> None:
         self._tend_at = time.monotonic() + TEND_S
+        if not self._facts_wait:
+            self._recovered()
 
     def _claim(self, partitions: frozenset[int]) -> tuple[Log, Claimed]:
         """In the other thread: what the group still gives us then."""
@@ -366,6 +380,7 @@ class Sink:
         if not isinstance(found, Retry):
             raise found
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            self._kafka_is_away = True
             self._waits(found)
 
     def _leave(self) -> None:

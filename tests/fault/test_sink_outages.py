@@ -97,8 +97,7 @@ def healing(proxy: Proxy) -> Callable[[], None]:
 @pytest.mark.parametrize(
     "condition",
     [
-        "disk_full", "too_many_connections", "read_only_sql_transaction", "deadlock_detected",
-        "serialization_failure", "unique_violation", "admin_shutdown",
+        "disk_full", "read_only_sql_transaction", "deadlock_detected", "admin_shutdown",
     ],
 )  # fmt: skip
 def test_a_sink_waits_while_postgresql_cannot(
@@ -149,6 +148,21 @@ def test_a_sink_outlives_a_server_that_is_away(
         until(lambda: sink.sink.health().ready)
 
     assert landed(dsn) == ids(mails(1100))
+
+
+def test_an_idle_sink_notices_that_the_server_was_away_and_is_back(
+    proxied: tuple[Proxy, Settings], dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proxy, settings = proxied
+    with running(settings) as sink:
+        until(lambda: len(sink.sink.claimed) == 6)
+        proxy.refuses = True
+        proxy.cut()
+        until(lambda: not sink.sink.health().ready)
+        proxy.flow()
+        until(lambda: sink.sink.health().ready and len(sink.sink.claimed) == 6)
+
+    assert capsys.readouterr().out.count("sink goes on") == 1
 
 
 def test_a_sink_ends_within_seconds_while_the_server_hangs(
