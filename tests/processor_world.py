@@ -40,8 +40,8 @@ def lines(count: int, first: int = 0) -> list[bytes]:
             f"2026-11-23T11:{number // 60 % 60:02d}:{number % 60:02d}.{number % 10**6:06d}+00:00"
         )
         text = _LINES[number % len(_LINES)].format(id=f"4{number:09X}")
-        tag = "postfix/" if number % 11 else "sshd/"
-        made.append(f"{stamp} mx{number % 7} {tag}{text}".encode())
+        said = f"postfix/{text}" if number % 11 else f"sshd[9]: session {number} closed"
+        made.append(f"{stamp} mx{number % 7} {said}".encode())
     return made
 
 

@@ -1,11 +1,15 @@
 """A worker on a real Kafka: what goes in comes out, once, and is accounted for."""
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import msgspec
 import pytest
 from confluent_kafka import Message
+from posttrail_embedded.ports import free_ports
 
 from posttrail import topics
 from posttrail.topics import partition_for
@@ -26,6 +30,7 @@ class Done(NamedTuple):
     seen: Seen
     deliveries: list[Message]
     log: str
+    metrics: str
     exit_code: int
 
 
@@ -37,16 +42,35 @@ def done(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Done:
         world.write(lines(LINES, first=LINES * number), abort=number % 3 == 2)
     world.write([STRANGE, LARGE])
     log = tmp_path_factory.mktemp("processor") / "log"
-    with world.worker(log, processor__max_poll_lines="700") as worker:
+    [port] = free_ports(1)
+    with world.worker(log, processor__max_poll_lines="700", metrics__port=str(port)) as worker:
         world.wait_until_done()
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            metrics = answer.read().decode()
         exit_code = worker.stop()
-    return Done(world, world.seen(), world.records(topics.DELIVERIES), log.read_text(), exit_code)
+    deliveries = world.records(topics.DELIVERIES)
+    return Done(world, world.seen(), deliveries, log.read_text(), metrics, exit_code)
+
+
+def counted(done: Done, name: str) -> dict[str, int]:
+    """A counter, by its last label."""
+    found = re.findall(rf'^{name}_total\{{.*"(.*)"\}} (.*)$', done.metrics, re.MULTILINE)
+    return {label: int(float(value)) for label, value in found}
 
 
 def test_committed_lines_come_out_once(done: Done) -> None:
     assert len(done.seen.raw) == TRANSACTIONS * 2 // 3 * LINES + 2
     assert done.seen.lost() == []
     assert done.seen.repeated() == []
+
+
+def test_every_line_is_accounted_for(done: Done) -> None:
+    expected = Counter(kind for kind, _ in done.seen.expected().values())
+
+    assert counted(done, "posttrail_processor_lines") == expected
+    assert set(expected) == {"fact", "ignored", "foreign", "dead"}
+    assert sum(counted(done, "posttrail_processor_ignored").values()) == expected["ignored"]
+    assert sum(counted(done, "posttrail_processor_facts").values()) == len(done.seen.facts)
 
 
 def test_aborted_lines_never_come_out(done: Done) -> None:
