@@ -17,7 +17,7 @@ from posttrail_processors.parse.components import COMPONENTS, UNKNOWN
 from posttrail_processors.parse.formats import Component
 from posttrail_processors.parse.others import OTHERS
 
-_MOST_KEPT = 16384
+_MOST_KEPT = 4096
 _MOST_PID = 2**31 - 1
 _LONGEST_NAME = 255
 _program = re.compile(r"([^\s:\[]{1,255})\[([0-9]{1,10})\]:").fullmatch

@@ -17,7 +17,7 @@ Values: TypeAlias = dict[str, Any]
 Convert: TypeAlias = Callable[[str], tuple[Values, str | None]]
 """Text to values, and what is wrong with it. Must not change what it gave before: it is kept."""
 
-_KEPT = 16384
+_KEPT = 4096
 _INT4 = 2**31 - 1
 _INT8 = 2**63 - 1
 _PORT = 65535

@@ -31,7 +31,7 @@ _is_queue_id = re.compile(QUEUE_ID).fullmatch
 LONGEST_ID = 41
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def is_queue_id(text: str) -> bool:
     """Whether this is written as Postfix writes queue ids; kept, so ask for short texts only."""
     return _is_queue_id(text) is not None
