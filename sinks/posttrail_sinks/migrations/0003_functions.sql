@@ -69,8 +69,9 @@ BEGIN
 END
 $$;
 
--- Drop the partitions of days before this one; returns their names. Yesterday and later are safe
--- from it. Waits 2 s for long readers, then fails: the next try comes.
+-- Drop the partitions of days before this one; returns their names. Today and later are safe from
+-- it. At most a month's at once: each takes locks until COMMIT, and the server has only so many.
+-- Waits 2 s for long readers, then fails: the next try comes.
 CREATE FUNCTION drop_partitions(before date) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
 DECLARE
@@ -86,6 +87,7 @@ BEGIN
             'delivery_from'::regclass, 'delivery_to'::regclass, 'noqueue'::regclass
         ) AND right(c.relname, 8) < to_char(before, 'YYYYMMDD')
         ORDER BY right(c.relname, 8), c.relname
+        LIMIT 93
     LOOP
         EXECUTE 'DROP TABLE ' || quote_ident(part);
         RETURN NEXT part;
