@@ -105,8 +105,8 @@ class World:
             "POSTTRAIL_LOGS__FORMAT": "json",
         }  # fmt: skip
 
-    def write(self, some: Iterable[bytes], *, abort: bool = False) -> None:
-        """Lines to maillog.raw, in one transaction, keyed by host."""
+    def write(self, some: Iterable[bytes], *, abort: bool = False, spread: bool = False) -> None:
+        """Lines to maillog.raw, in one transaction, keyed by host or spread over partitions."""
         producer = Producer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -118,8 +118,9 @@ class World:
         )
         producer.init_transactions(30)
         producer.begin_transaction()
-        for line in some:
-            producer.produce(topics.RAW.full_name(self.prefix), line, line.split(b" ")[1])
+        for number, line in enumerate(some):
+            key = b"mx%d" % (number % 23) if spread else line.split(b" ")[1]
+            producer.produce(topics.RAW.full_name(self.prefix), line, key)
         producer.flush(30)
         if abort:
             producer.abort_transaction(30)
