@@ -17,6 +17,7 @@ from posttrail_processors.parse.tails import take_tail
 from posttrail_processors.parse.tokens import ADDRESS, NAMADDR
 
 _MOST_TEXT = 200
+_LEAST_CUT = 1024
 _MOST_CANDIDATES = 64
 
 _ORIGIN = rf" from (?:{NAMADDR}|local|unknown);"
@@ -32,26 +33,18 @@ _after_addresses = re.compile(
     r"(?:: (?P<text>[^>]*))?\Z",
     re.DOTALL,
 ).match
+# cleanup_milter_hbc_log writes `milter-header-ACTION` for checks on what a milter added.
 _action = re.compile(
-    r"(?P<action>reject|warning|info|filter|pass|discard|hold|delay|prepend|replace|redirect|bcc|strip)"
-    r": (?P<what>(?:header|body|content|mime-error) )",
-    re.DOTALL,
+    r"((?:milter-[a-z]+-)?+([a-z]+)): (?:header|body|content|mime-error|nested|mime)[a-z]*+ "
 ).match
-# cleanup_milter.c cleanup_milter_hbc_log: header checks on what a milter added.
-_milter_checks = re.compile(
-    r"(?P<action>milter-[a-z]+-(?:reject|warn|warning|info|filter|discard|hold|redirect|bcc|prepend"
-    r"|replace|pass|delay|strip)): (?P<what>(?:header|body|content|mime-error|nested|mime)\w* )",
-    re.DOTALL,
-).match
+_ACTIONS = {
+    "reject", "warning", "warn", "info", "filter", "pass", "discard", "hold", "delay", "prepend",
+    "replace", "redirect", "bcc", "strip",
+}  # fmt: skip
 _milter = re.compile(
     rf"(?P<action>milter-(?:reject|hold|discard)): (?P<phase>[A-Z-]++) from {NAMADDR}: ", re.DOTALL
 ).match
 _STATUS = {"reject": "rejected", "hold": "held", "discard": "discarded"}
-
-
-def _status(action: str) -> Fields:
-    status = _STATUS.get(action.rpartition("-")[2])
-    return {} if status is None else {"status": status}
 
 
 def _only_fit(message: str, start: int) -> re.Match[str] | None:
@@ -79,9 +72,9 @@ def _is_inside(inner: re.Match[str], outer: re.Match[str]) -> bool:
     return inner.start() < max(outer.end("sender"), outer.end("recipient"))
 
 
-def _choose(fits: list[re.Match[str]], action: str) -> tuple[re.Match[str], bool]:
+def _choose(fits: list[re.Match[str]], kind: str) -> tuple[re.Match[str], bool]:
     best, unsure = fits[0], False
-    if action.endswith("replace"):  # OPTTEXT is a new header, made of the old one perhaps
+    if kind == "replace":  # OPTTEXT is a new header, made of the old one perhaps
         return best, len(fits) > 1
     for later in fits[1:]:
         if _is_inside(later, best):
@@ -110,21 +103,20 @@ def _internal(message: str, start: int) -> tuple[int, Fields, bool] | None:
 
 
 def _subject(text: str) -> str | None:
-    name, colon, subject = text.removeprefix("header ").partition(":")
-    if not colon or not text.startswith("header ") or name.casefold() != "subject":
-        return None
-    return subject.removeprefix(" ")
+    if text.startswith("header Subject: "):
+        return text[16:]
+    name, _, subject = text.partition(":")
+    return subject.removeprefix(" ") if name.casefold() == "header subject" else None
 
 
 def _read_action(message: str) -> Reading | None:
     """An action of header_checks, body_checks or a milter's header checks."""
-    if (found := _action(message) or _milter_checks(message)) is None:
+    if (found := _action(message)) is None or found[2] not in _ACTIONS:
         return None
-    action, start = found.groups()[0], found.end()
-    unsure = False
+    (action, kind), start, unsure = found.groups(), found.end(), False
     fit = _only_fit(message, start)
     if fit is None and (fits := _fits(message, start)):
-        fit, unsure = _choose(fits, action)
+        fit, unsure = _choose(fits, kind)
     if fit is not None:
         sender, _, proto, helo, order = fit.groups()
         tail = {"sender": sender}
@@ -133,35 +125,40 @@ def _read_action(message: str) -> Reading | None:
         if helo is not None:
             tail["helo"] = helo
         end = fit.start()
-    elif (internal := _internal(message, start)) is not None:
+    elif (internal := _internal(message, start) or _cut(message, start)) is not None:
         end, tail, unsure = internal
         order = tail.pop("text", None)
         tail.pop("recipient", None)
     else:
-        return _read_cut(message, found)
-    fields = _attributes(action, message[found.start(2) : end], order)
-    if unsure:
-        fields["ambiguous"] = "yes"
-    return action, "from", fields | tail
-
-
-def _attributes(action: str, text: str, order: str | None) -> Fields:
-    """Subject, status and reason; the reason is the administrator's text, else the line found."""
-    kind = action.rpartition("-")[2]
-    subject = _subject(text) if kind in {"info", "warning", "warn"} else None
-    fields = _status(action) if subject is None else {"subject": subject}
-    if kind not in {"warning", "warn", *_STATUS}:
-        return fields
-    reason = text if order is None and subject is None else order
-    return fields if reason is None else {**fields, "reason": reason}
-
-
-def _read_cut(message: str, found: re.Match[str]) -> Reading | None:
-    """A line that syslog cut inside its text: action and text are sure, the rest is gone."""
-    if len(message) < 1024 or _origins(message, found.end()) is None:
         return None
-    action = found["action"]
-    return action, "from", _attributes(action, message[found.start("what") :], None)
+    _add_attributes(tail, kind, message[found.end(1) + 2 : end], order)
+    if unsure:
+        tail["ambiguous"] = "yes"
+    return action, "from", tail
+
+
+def _add_attributes(fields: Fields, kind: str, text: str, order: str | None) -> None:
+    """Subject, status and reason; the reason is the administrator's text, else the line found."""
+    if kind in _STATUS:
+        fields["status"] = _STATUS[kind]
+        fields["reason"] = text if order is None else order
+    elif kind in {"info", "warning", "warn"}:
+        subject = _subject(text)
+        if subject is not None:
+            fields["subject"] = subject
+        reason = text if order is None and subject is None else order
+        if kind != "info" and reason is not None:
+            fields["reason"] = reason
+
+
+def _cut(message: str, start: int) -> tuple[int, Fields, bool] | None:
+    """A line that syslog cut in its addresses: the text before the last origin is whole."""
+    if len(message) < _LEAST_CUT:
+        return None
+    end = start + _MOST_TEXT
+    origins = [found.start() for found in _origins(message, start, end + _MOST_TEXT)]
+    fitting = [at for at in origins if at <= end]
+    return (fitting[-1], {}, len(fitting) > 1) if fitting else None
 
 
 def _read_milter(message: str) -> Reading | None:
@@ -170,7 +167,8 @@ def _read_milter(message: str) -> Reading | None:
         return None
     action = found["action"]
     tail = take_tail(message[found.end() :], third_party=True)
-    fields = tail.fields | _status(action) | {"reason": tail.text}
+    status = _STATUS[action.removeprefix("milter-")]
+    fields = tail.fields | {"status": status, "reason": tail.text}
     fields.pop("recipient", None)
     return action, "from", fields | ({"ambiguous": "yes"} if tail.ambiguous else {})
 
