@@ -274,8 +274,9 @@ class Sink:
         self._claim_at = time.monotonic() + self._backoff.failed()
 
     def _waits(self, error: Retry) -> None:
-        """Say why, once for every change of the reason."""
-        if str(error) != self._trouble:
+        """Say why, once for every change of the reason; Kafka's silence shows in many ways."""
+        known = str(error) == self._trouble or (self._kafka_is_away and self._trouble is not None)
+        if not known:
             self._say.warning("sink waits and tries again", error=str(error))
             self._trouble = str(error)
 

@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from posttrail import config, topics
 from posttrail.config import Settings
 from posttrail.dead_letters import DeadLetter, read
 from posttrail.errors import NotReady
+from posttrail.topic_admin import make_missing
 from tests.fix_postgres import execute
 from tests.sink_world import (
     CountingWriter,
@@ -89,6 +91,44 @@ def test_a_sink_stops_when_the_schema_refuses_every_fact(sink_settings: Settings
     assert isinstance(sink.failure, NotReady)
     assert "in a row" in str(sink.failure)
     assert dead(sink_settings, 0) == []
+
+
+def test_facts_that_the_topic_dropped_unread_are_a_gap_and_the_rest_lands(
+    sink_settings: Settings, dsn: str, admin: AdminClient
+) -> None:
+    produce(sink_settings, mails(120))
+    with running(sink_settings):
+        wait_for_rows(dsn, 120)
+    produce(sink_settings, mails(120, 120))
+    stood = rows(dsn, "SELECT part, next_offset FROM sink_offset")
+    topic = topics.DELIVERIES.full_name(sink_settings.kafka.prefix)
+    kept = [TopicPartition(topic, part, offset + 5) for part, offset in stood]
+    for dropped in admin.delete_records(kept).values():
+        dropped.result(20)
+
+    with running(sink_settings):
+        wait_for_rows(dsn, 120 + 120 - 6 * 5 + 6)
+
+    assert landed(dsn).count("gap") == 6
+    assert len(set(landed(dsn)) - {"gap"}) == 240 - 6 * 5
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(
+    sink_settings: Settings, dsn: str, admin: AdminClient
+) -> None:
+    produce(sink_settings, mails(120))
+    with running(sink_settings):
+        wait_for_rows(dsn, 120)
+    topic = topics.DELIVERIES.full_name(sink_settings.kafka.prefix)
+    admin.delete_topics([topic])[topic].result(20)
+    until(lambda: topic not in admin.list_topics(timeout=10).topics)
+    make_missing(sink_settings)
+    produce(sink_settings, mails(60, 120))
+
+    with running(sink_settings):
+        wait_for_rows(dsn, 180)
+
+    assert landed(dsn) == ids(mails(180))
 
 
 def dead(sink_settings: Settings, count: int) -> list[DeadLetter]:
