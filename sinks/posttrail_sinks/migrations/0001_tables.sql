@@ -56,7 +56,6 @@ COMMENT ON COLUMN delivery_from.reason_order IS 'Rank, time, partition, offset, 
 CREATE INDEX ON delivery_from (sender);
 CREATE INDEX ON delivery_from USING hash (message_id);
 CREATE INDEX ON delivery_from USING brin (born);
-CREATE INDEX ON delivery_from (queue_id, host, instance, born) WHERE expired_at IS NOT NULL;
 
 CREATE TABLE delivery_to (
     queue_id text COLLATE "C" NOT NULL,
