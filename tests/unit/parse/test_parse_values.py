@@ -9,7 +9,14 @@ from posttrail_processors.heads import read_head
 from posttrail_processors.lines import Rules, read_line
 
 from posttrail import carriers
-from posttrail.records import MAX_ADDRESS_BYTES, MAX_TEXT_BYTES, AnyFact, FromFact, ToFact
+from posttrail.records import (
+    MAX_ADDRESS_BYTES,
+    MAX_TEXT_BYTES,
+    AnyFact,
+    FromFact,
+    NoqueueFact,
+    ToFact,
+)
 
 STAMP = "2026-11-23T11:07:08.374221+00:00"
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -142,3 +149,23 @@ def test_a_stamp_that_is_none_gives_no_time(stamp: str) -> None:
     outcome = read_line(f"{stamp} mx postfix/qmgr[7]: {ID}: removed".encode(), (0, 1), Rules())
 
     assert outcome.cls == "dead"
+
+
+def test_a_header_check_that_syslog_cut_keeps_subject_and_status() -> None:
+    cut = b"reject: header Subject: hi from mail.example.com[192.0.2.1]; from=<" + b"a" * 1900
+
+    fact = fact_of(cut)
+
+    assert isinstance(fact, FromFact)
+    assert (fact.status, fact.reason, fact.sender) == ("rejected", "header Subject: hi", None)
+
+
+def test_a_refusal_that_syslog_cut_keeps_what_is_whole() -> None:
+    line = (
+        f"{STAMP} mx postfix/smtpd[7]: NOQUEUE: reject: RCPT from a[192.0.2.1]: 550 5.1.1 <b>: no"
+    )
+
+    (fact,) = read_line(f"{line}; from=<{'a' * 1900}".encode(), (0, 1), Rules()).facts
+
+    assert isinstance(fact, NoqueueFact)
+    assert (fact.code, fact.reason, fact.sender) == ("550", "<b>: no", None)
