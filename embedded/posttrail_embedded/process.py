@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import psutil
+
 from posttrail.errors import Stop
 
 GUARD = Path(__file__).with_name("guard.py")
@@ -136,3 +138,14 @@ def _wait(what: str, child: Child, is_ready: Callable[[], bool], timeout: float)
 def _failed(what: str, child: Child) -> Stop:
     kind = PortTaken if "Address already in use" in log_tail(child.log, lines=20) else Stop
     return kind(f"{what} did not start; {child.log} says: {log_tail(child.log)}")
+
+
+def end_process(process: psutil.Process, stop_signal: signal.Signals, grace: float) -> None:
+    """End a program that no guard stands before any more."""
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(stop_signal)
+        with suppress(psutil.TimeoutExpired):
+            process.wait(grace)
+            return
+        process.kill()
+        process.wait()

@@ -74,6 +74,8 @@ class State(msgspec.Struct, frozen=True):
     """What the supervisor says of itself."""
 
     pid: int
+    started: float = 0.0
+    """Seconds since 1970: tells one run from the next."""
     phase: Literal["starting", "ready", "failed"] = "starting"
     doing: str = ""
     """The step of the start that it is at, for a person."""

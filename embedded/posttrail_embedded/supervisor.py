@@ -7,6 +7,7 @@ prepares them.
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -68,7 +69,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._stages: list[Kept] = []
         self._servers: list[Kept] = []
-        self._state = State(pid=os.getpid())
+        self._state = State(pid=os.getpid(), started=time.time())
 
     def run(self) -> None:
         """Start everything, keep it running until SIGTERM or SIGINT, end everything.

@@ -122,18 +122,18 @@ def _import_command(log: Path, year: int | None, zone: str | None) -> list[str]:
     return [*PROGRAM, "produce", "file", *options, str(log)]
 
 
-def _wait_until_ready(layout: "Layout", exit_code: Callable[[], int | None]) -> None:
-    """Show the steps of the start.
+def _wait_until_ready(
+    layout: "Layout", before: "State | None", exit_code: Callable[[], int | None]
+) -> None:
+    """Show the steps of the start; `before` is what an earlier run left written.
 
     Raises:
         posttrail.errors.Stop: it failed, with the supervisor's own words and exit code.
     """
-    from posttrail_embedded import state
-
     with _console.status("starting") as spinner:
         while True:
             ended = exit_code() is not None  # before the state is read: it may say why
-            found = state.read(layout)
+            found = _newer(layout, before)
             if found is not None and found.phase == "ready" and not ended:
                 return
             if ended:
@@ -141,6 +141,13 @@ def _wait_until_ready(layout: "Layout", exit_code: Callable[[], int | None]) -> 
             if found is not None and found.doing:
                 spinner.update(found.doing)
             time.sleep(_LOOK_S)
+
+
+def _newer(layout: "Layout", before: "State | None") -> "State | None":
+    from posttrail_embedded import state
+
+    found = state.read(layout)
+    return None if found is None or (before and found.started == before.started) else found
 
 
 def _why(found: "State | None", layout: "Layout") -> Stop:
@@ -151,25 +158,22 @@ def _why(found: "State | None", layout: "Layout") -> Stop:
     return error
 
 
-def _fresh(layout: "Layout") -> Path:
-    """Directories made, no word of an earlier run left; the supervisor's log."""
-    layout.make()
-    layout.state.unlink(missing_ok=True)
-    return layout.logs / "up.log"
-
-
 @contextmanager
 def _foreground(layout: "Layout", counts: tuple[str, ...]) -> Iterator[Callable[[], None]]:
+    from posttrail_embedded import state
     from posttrail_embedded.process import Child
 
-    child = Child([*PROGRAM, "supervise", *counts], log=_fresh(layout), grace=_STOP_S)
+    layout.make()
+    before = state.read(layout)
+    log = layout.logs / "up.log"
+    child = Child([*PROGRAM, "supervise", *counts], log=log, grace=_STOP_S)
 
     def wait() -> None:
         child.wait()
-        raise Stop(f"the supervisor ended; see {layout.logs / 'up.log'}")
+        raise Stop(f"the supervisor ended; see {log}")
 
     try:
-        _wait_until_ready(layout, child.exit_code)
+        _wait_until_ready(layout, before, child.exit_code)
         yield wait
     finally:
         child.stop()
@@ -178,13 +182,17 @@ def _foreground(layout: "Layout", counts: tuple[str, ...]) -> Iterator[Callable[
 @contextmanager
 def _detached(layout: "Layout", counts: tuple[str, ...]) -> Iterator[None]:
     """It stays only where all that is done within goes well."""
-    with _fresh(layout).open("ab") as output:
+    from posttrail_embedded import state
+
+    layout.make()
+    before = state.read(layout)
+    with (layout.logs / "up.log").open("ab") as output:
         started = subprocess.Popen(
             [*PROGRAM, "supervise", *counts], stdin=subprocess.DEVNULL, stdout=output,
             stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
-        _wait_until_ready(layout, started.poll)
+        _wait_until_ready(layout, before, started.poll)
         yield
     except BaseException:
         started.terminate()

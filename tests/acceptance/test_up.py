@@ -63,7 +63,7 @@ def is_ready(home: Path) -> bool:
 def test_in_the_foreground_everything_ends_with_it(
     number: signal.Signals, env: dict[str, str], home: Path
 ) -> None:
-    with subprocess.Popen([*PROGRAM, "up"], env=env, stderr=subprocess.DEVNULL) as up:
+    with subprocess.Popen([*PROGRAM, "up"], env=env) as up:
         eventually(lambda: is_ready(home), START_S)
         assert len(processes_of(home)) >= 5
 
@@ -106,6 +106,23 @@ def test_a_stage_that_dies_is_started_again(env: dict[str, str], home: Path) -> 
 
     eventually(restarted, START_S)
     assert "will be started again" in (home / "logs" / "up.log").read_text()
+
+
+def test_a_start_ends_what_a_killed_supervisor_and_its_guards_left(
+    env: dict[str, str], home: Path
+) -> None:
+    run_well("up", "--detach", env=env)
+    state = json.loads((home / "run" / "state.json").read_bytes())
+    guards = [member["pid"] for member in (*state["servers"], *state["stages"])]
+    orphans = [each for guard in guards for each in psutil.Process(guard).children()]
+    for pid in (*guards, state["pid"]):
+        os.kill(pid, signal.SIGKILL)
+    assert len([each for each in orphans if each.is_running()]) == 4
+
+    run_well("up", "--detach", env=env)
+
+    assert [each for each in orphans if each.is_running()] == []
+    assert [stage["up"] for stage in status(env)["stages"]] == [True, True]
 
 
 def test_a_start_that_fails_leaves_nothing_behind(env: dict[str, str], home: Path) -> None:
