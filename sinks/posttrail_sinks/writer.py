@@ -103,17 +103,18 @@ def _load(cursor: Cursor) -> dict[IdKey, list[Stored]]:
 def _spans(cursor: Cursor, decisions: list[Decision], policy: Policy) -> dict[IdKey, list[Span]]:
     """The mails with rows of the ids that may be old, around the time of the batch."""
     days = policy.generation_days * DAY
-    bounds = {
+    queue_ids, hosts, instances = zip(*(decision.key for decision in decisions), strict=True)
+    asked = {
+        "queue_ids": list(queue_ids),
+        "hosts": list(hosts),
+        "instances": list(instances),
         "first": min(decision.first() for decision in decisions) - days,
         "last": max(decision.last() for decision in decisions) + DAY,
     }
-    cursor.execute(query("find_mails"), bounds)
-    wanted = {decision.key for decision in decisions}
+    cursor.execute(query("find_mails"), asked)
     found: dict[IdKey, list[Span]] = {}
     for queue_id, host, instance, born, t_first, t_last in cursor:
-        key = (queue_id, host, instance)
-        if key in wanted:
-            found.setdefault(key, []).append(Span(born, t_first, t_last))
+        found.setdefault((queue_id, host, instance), []).append(Span(born, t_first, t_last))
     return found
 
 
