@@ -11,7 +11,7 @@ address of an earlier one: then the line says that it is ambiguous.
 import re
 
 from posttrail_processors.parse.addresses import split_pair
-from posttrail_processors.parse.formats import Component, Fields, Format, Reading, says, table
+from posttrail_processors.parse.formats import Component, Fields, Format, Reading, said, says, table
 from posttrail_processors.parse.shared import PLAIN, QUEUED
 from posttrail_processors.parse.tails import take_tail
 from posttrail_processors.parse.tokens import ADDRESS, NAMADDR
@@ -95,7 +95,7 @@ def _internal(message: str, start: int) -> tuple[int, Fields, bool] | None:
         if not message.startswith(" from=<", origin.end()):
             continue
         sender, recipient, unsure = split_pair(message[origin.end() + 7 : end], "> to=<")
-        fields = {name: text for name, text in found.groupdict().items() if text is not None}
+        fields = said(found)
         if recipient is not None:
             fields["recipient"] = recipient
         return origin.start(), {"sender": sender, **fields}, unsure

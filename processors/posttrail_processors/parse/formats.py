@@ -76,6 +76,11 @@ def known(action: str, starts: str, rest: str = ".*") -> Format:
     return Format(starts, lambda message: reading if matches(message) else None)
 
 
+def said(found: re.Match[str]) -> Fields:
+    """The named groups of a pattern that took part."""
+    return {name: text for name, text in found.groupdict().items() if text is not None}
+
+
 def says(action: str, makes: Makes, starts: str, rest: str, /, **always: str) -> Format:
     """A format whose pattern names its fields; `always` are fields that the format implies."""
     matches = re.compile(re.escape(starts) + rest, re.DOTALL).fullmatch
@@ -83,7 +88,6 @@ def says(action: str, makes: Makes, starts: str, rest: str, /, **always: str) ->
     def read(message: str) -> Reading | None:
         if (found := matches(message)) is None:
             return None
-        fields = {name: text for name, text in found.groupdict().items() if text is not None}
-        return action, makes, fields | always
+        return action, makes, said(found) | always
 
     return Format(starts, read)

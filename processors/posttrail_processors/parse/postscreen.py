@@ -5,7 +5,7 @@ Client addresses stand in brackets and without a host name: `[ADDR]:PORT`.
 
 import re
 
-from posttrail_processors.parse.formats import Component, Format, Reading, known, says, table
+from posttrail_processors.parse.formats import Component, Format, Reading, known, said, says, table
 from posttrail_processors.parse.shared import PLAIN, STARTTLS
 from posttrail_processors.parse.tails import take_tail
 from posttrail_processors.parse.tokens import CODE
@@ -20,9 +20,8 @@ _reject = re.compile(
 def _read_reject(message: str) -> Reading | None:
     if (found := _reject(message)) is None:
         return None
-    said = {name: text for name, text in found.groupdict().items() if text is not None}
     tail = take_tail(message[found.end() :])
-    fields = {"action": "reject", **said, "reason": tail.text, **tail.fields}
+    fields = {"action": "reject", **said(found), "reason": tail.text, **tail.fields}
     return "reject", "noqueue", fields | ({"ambiguous": "yes"} if tail.ambiguous else {})
 
 

@@ -14,6 +14,7 @@ from posttrail_processors.parse.formats import (
     Makes,
     Reading,
     known,
+    said,
     table,
 )
 from posttrail_processors.parse.shared import PLAIN, QUEUED, STARTTLS
@@ -122,9 +123,8 @@ def _read_proxy_reject(message: str) -> Reading | None:
     """`proxy-reject: END-OF-MESSAGE: NNN TEXT; from=<A> to=<A> proto=P helo=<H>`: no client."""
     if (found := _proxy_reject(message)) is None:
         return None
-    said = {name: text for name, text in found.groupdict().items() if text is not None}
     tail = take_tail(message[found.end() :], third_party=True)
-    fields = {"action": "proxy-reject", **said, "reason": tail.text}
+    fields = {"action": "proxy-reject", **said(found), "reason": tail.text}
     return "proxy-reject", "noqueue", fields | _tail_fields(tail)
 
 

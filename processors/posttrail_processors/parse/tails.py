@@ -17,7 +17,7 @@ import re
 import msgspec
 
 from posttrail_processors.parse.addresses import split_pair
-from posttrail_processors.parse.formats import Fields
+from posttrail_processors.parse.formats import Fields, said
 from posttrail_processors.parse.tokens import ADDRESS
 
 _CLEAN_HELO = r'[^ <>()\\";@]*+'
@@ -63,7 +63,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def _named(found: re.Match[str]) -> Fields:
-    fields = {name: text for name, text in found.groupdict().items() if text is not None}
+    fields = said(found)
     for bracketed, name in (
         ("sasl_bracketed", "sasl_username"),
         ("sasl_sender_bracketed", "sasl_sender"),
