@@ -67,6 +67,8 @@ def commands() -> str:
 
 def _literal(value: object) -> str:
     """A default as one would write it in the file."""
+    if isinstance(value, frozenset):
+        value = sorted(value)
     return "(not set)" if value is None else json.dumps(value, default=str)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-DEFAULT_RELAY_TAGS: tuple[str, ...] = ("", "docker", "containerd", "podman")
+DEFAULT_RELAY_TAGS: frozenset[str] = frozenset({"", "docker", "containerd", "podman"})
 """Programs that put whole syslog lines of containers into their own. The empty name: a syslog
 daemon that put its own stamp and host before another's, with no tag between."""
 
@@ -207,7 +207,7 @@ def _relayed(outer: Head) -> Head:
     return Head(outer.t, outer.stamp, inner.host, inner.tag, inner.pid, inner.message)
 
 
-def split(line: str, relay_tags: frozenset[str] = frozenset(DEFAULT_RELAY_TAGS)) -> Head | None:
+def split(line: str, relay_tags: frozenset[str] = DEFAULT_RELAY_TAGS) -> Head | None:
     """The parts of a syslog line; None when it is none.
 
     Args:

@@ -88,7 +88,7 @@ class Processor(Section):
     """Consumer group of all processors."""
     verp_marker: str = ""
     """What separates the VERP id from the sender (`-`, say); empty: senders are not split."""
-    relay_tags: tuple[str, ...] = DEFAULT_RELAY_TAGS
+    relay_tags: frozenset[str] = DEFAULT_RELAY_TAGS
     """Programs whose messages may be whole syslog lines of Postfix in a container; `docker` means
     `docker/mail` too. Nobody else's text is taken for a line of Postfix."""
     max_poll_lines: int = Field(default=5_000, ge=1)

@@ -126,19 +126,22 @@ def _time(head: carriers.Head, received: int | None) -> int | None:
     return stamps.not_after(head.stamp, received or 0)
 
 
-def read_head(line: bytes, received: int | None) -> Line | None:
+def read_head(
+    line: bytes, received: int | None, relay_tags: frozenset[str] = carriers.DEFAULT_RELAY_TAGS
+) -> Line | None:
     """Take the head off; None when the line has none.
 
     Args:
         line: as on `maillog.raw`, in any carrier.
         received: the record's own time in microseconds; bounds a stamp without a year.
+        relay_tags: whose messages may be whole syslog lines of Postfix.
     """
     text = line.decode("utf-8", "replace")
     if "\0" in text:
         text = text.replace("\0", "")
     if (canonical := _canonical(text)) is not None:
         return canonical
-    head = carriers.split(text.rstrip("\r\n"))
+    head = carriers.split(text.rstrip("\r\n"), relay_tags)
     if head is None:
         return None
     program = program_of(head.tag[: _LONGEST_NAME + 1], head.pid)  # longer ones are nobody's

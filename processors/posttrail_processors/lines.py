@@ -126,5 +126,5 @@ def read_line(line: bytes, origin: Origin, rules: Rules, received: int | None = 
         rules: what the administrator says.
         received: the record's own time in microseconds; bounds a stamp without a year.
     """
-    head = read_head(line, received)
+    head = read_head(line, received, rules.relay_tags)
     return _headless(line) if head is None else _read(head, origin, rules)

@@ -68,7 +68,7 @@ _NO_HEADERS: Headers = []
 
 def reader_of(processor: Processor) -> Reader:
     """The parser of today, with the rules of the settings."""
-    rules = Rules(verp_marker=processor.verp_marker)
+    rules = Rules(processor.verp_marker, processor.relay_tags)
     return lambda line, origin, received: read_line(line, origin, rules, received)
 
 

@@ -38,9 +38,10 @@ def test_every_command_has_a_help_text() -> None:
 def test_pages_name_only_commands_that_exist(page: str) -> None:
     commands = set(getattr(typer.main.get_command(app), "commands", {}))
 
-    named = set(re.findall(r"posttrail ([a-z]+)", (ROOT / page).read_text()))
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"(?:^|`|bin/)posttrail ([a-z]+)", text, flags=re.MULTILINE))
 
-    assert named - commands - {"is", "and"} == set()
+    assert named - commands == set()
 
 
 @pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])

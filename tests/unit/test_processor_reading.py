@@ -7,8 +7,9 @@ import msgspec
 from posttrail_processors.lines import Outcome
 from posttrail_processors.parse.parsed import Parsed
 from posttrail_processors.progress import Batch
-from posttrail_processors.reading import Reading, microseconds, read
+from posttrail_processors.reading import Reading, microseconds, read, reader_of
 
+from posttrail.config import Processor
 from posttrail.dead_letters import read as read_letter
 from posttrail.records import FromFact, Origin, decode_fact
 
@@ -100,3 +101,14 @@ def test_a_bug_becomes_a_dead_letter_that_names_the_place() -> None:
     assert [bug.origin for bug in found.bugs] == [(3, 10)]
     assert "secret" not in repr(found.bugs)
     assert len(found.facts) == 1, "the lines behind it are read"
+
+
+def test_lines_of_a_relay_that_the_settings_name_are_read() -> None:
+    inner = b"2026-11-23T11:07:08+00:00 mx postfix/qmgr[7]: 47NQzY13DbzNWNQG: removed"
+    line = b"2026-11-23T11:07:08+00:00 box k8s/mail[9]: " + inner
+    stock, told = (
+        reader_of(rules) for rules in (Processor(), Processor(relay_tags=frozenset({"k8s"})))
+    )
+
+    assert stock(line, (0, 1), None).cls == "foreign"
+    assert told(line, (0, 1), None).cls == "fact"

@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+from posttrail.carriers import DEFAULT_RELAY_TAGS
 from posttrail.records import (
     MAX_ADDRESS_BYTES,
     MAX_TEXT_BYTES,
@@ -40,6 +41,8 @@ class Rules(msgspec.Struct, frozen=True):
 
     verp_marker: str = ""
     """What separates the VERP id from the sender; empty: senders are not split."""
+    relay_tags: frozenset[str] = DEFAULT_RELAY_TAGS
+    """Whose messages may be whole syslog lines of Postfix."""
 
 
 def _cut(text: str, most: int) -> str:
