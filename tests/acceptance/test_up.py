@@ -64,11 +64,14 @@ def test_in_the_foreground_everything_ends_with_it(
     number: signal.Signals, env: dict[str, str], home: Path
 ) -> None:
     with subprocess.Popen([*PROGRAM, "up"], env=env) as up:
-        eventually(lambda: is_ready(home), START_S)
-        assert len(processes_of(home)) >= 5
+        try:
+            eventually(lambda: is_ready(home) or up.poll() is not None, START_S)
+            assert len(processes_of(home)) >= 5
 
-        up.send_signal(number)
-        up.wait(60)
+            up.send_signal(number)
+            up.wait(60)
+        finally:
+            up.kill()
 
     eventually(lambda: processes_of(home) == [], 60)
     assert not (home / "run" / "servers.json").exists()
