@@ -56,7 +56,8 @@ def commands() -> str:
     root = typer.main.get_command(app)
     parts = ["# Commands\n\nWritten from the code by `docs/generate.py`.\n"]
     for name, command in sorted(getattr(root, "commands", {}).items()):
-        parts.extend(_command(f"posttrail {name}", command))
+        if not command.hidden:
+            parts.extend(_command(f"posttrail {name}", command))
     parts.append("\n## Exit codes\n\n| code | name | meaning |\n|---|---|---|\n")
     docs = _enum_docs()
     for code in errors.Exit:
