@@ -139,7 +139,7 @@ class EmbeddedKafka:
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java(
             classpath, "128m", "kafka.tools.StorageTool", "format", "--ignore-formatted",
-            "--cluster-id", cluster, "--config", str(self._directory / "server.properties"),
+            f"--cluster-id={cluster}", "--config", str(self._directory / "server.properties"),
         )  # fmt: skip
         with self._log.open("ab") as output:
             done = subprocess.run(
