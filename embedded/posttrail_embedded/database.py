@@ -40,6 +40,8 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_wal_size": "2GB",
+    # A query without bounds on `born` locks every day's partition and its indexes.
+    "max_locks_per_transaction": "1024",
 }
 # For tests: a crash of the machine may lose everything.
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
