@@ -149,4 +149,4 @@ def _server(where: str, server: Server) -> str:
 
 def _process(pid: int | None, restarts: int | None) -> str:
     number = "" if pid is None else f", pid {pid}"
-    return f"{number}, started {restarts} times again" if restarts else number
+    return f"{number}, restarts: {restarts}" if restarts else number
