@@ -29,6 +29,7 @@ from posttrail_sinks.batches import Collector
 from posttrail_sinks.database import understood
 from posttrail_sinks.landing import Claimed, Landed, Store, Writer
 from posttrail_sinks.offsets import Log
+from posttrail_sinks.trouble import Trouble
 
 STAGE = "sink"
 PATIENCE_S = 1.0
@@ -84,10 +85,8 @@ class Sink:
         self._land_at = 0.0
         self._turned = time.monotonic()
         self._facts_landed = 0
-        self._kafka_is_away = False
-        self._facts_wait = False
-        self._trouble: str | None = None
         self._say = logger(STAGE)
+        self._trouble = Trouble(self._say)
 
     @property
     def claimed(self) -> set[int]:
@@ -98,11 +97,11 @@ class Sink:
         """For probes, from any thread: it waits when PostgreSQL or Kafka is in trouble."""
         return Health(
             live=time.monotonic() - self._turned < STUCK_S,
-            ready=self._trouble is None,
+            ready=self._trouble.reason is None,
             detail={
                 "partitions": sorted(self._collector.positions),
                 "facts_landed": self._facts_landed,
-                "waits_for": self._trouble,
+                "waits_for": self._trouble.reason,
             },
         )
 
@@ -216,14 +215,13 @@ class Sink:
         except Fenced as error:
             self._fenced(error)
         except Retry as error:
-            self._facts_wait = self._facts_wait or then == self._landed
-            self._failed(error)
+            self._failed(error, facts_wait=then == self._landed)
         else:
             then(result)
 
     def _landed(self, landed: Landed) -> None:
         self._backoff.worked()
-        self._recovered()
+        self._trouble.over()
         self._facts_landed += len(landed.batch.facts)
         facts = Counter(type(fact) for fact in landed.batch.facts)
         for kind, count in facts.items():
@@ -232,12 +230,6 @@ class Sink:
             metrics.SINK_DEAD.inc(len(landed.refused))
             self._say.warning("facts went to the dead letters", count=len(landed.refused))
         self._tell_kafka(landed)
-
-    def _recovered(self) -> None:
-        self._kafka_is_away = self._facts_wait = False
-        if self._trouble is not None:
-            self._say.info("sink goes on")
-            self._trouble = None
 
     def _tell_kafka(self, landed: Landed) -> None:
         """For tools that show lag; nobody starts from these offsets."""
@@ -267,18 +259,11 @@ class Sink:
         self._forget(self._collector.positions)
         self._claim_at = time.monotonic() + FENCED_PAUSE_S
 
-    def _failed(self, error: Retry) -> None:
+    def _failed(self, error: Retry, *, facts_wait: bool) -> None:
         metrics.SINK_RETRIES.labels(type(error.__cause__ or error).__name__).inc()
-        self._waits(error)
+        self._trouble.begins(error, facts_wait=facts_wait)
         self._forget(self._collector.positions)
         self._claim_at = time.monotonic() + self._backoff.failed()
-
-    def _waits(self, error: Retry) -> None:
-        """Say why, once for every change of the reason; Kafka's silence shows in many ways."""
-        known = str(error) == self._trouble or (self._kafka_is_away and self._trouble is not None)
-        if not known:
-            self._say.warning("sink waits and tries again", error=str(error))
-            self._trouble = str(error)
 
     # Partitions: assigned by the group, claimed in the database, fetched from Kafka.
 
@@ -289,18 +274,17 @@ class Sink:
 
     def _tend_when_due(self) -> None:
         """Now and then see that the claims still hold, for a sink that has nothing to land."""
-        if (self.claimed or self._kafka_is_away) and time.monotonic() >= self._tend_at:
+        if (self.claimed or self._trouble.kafka_is_away) and time.monotonic() >= self._tend_at:
             self._let(self._tended, self._tend, self._log, self._collector.claims)
 
     def _tend(self, log: Log, epochs: dict[int, int]) -> None:
-        if self._kafka_is_away:
+        if self._trouble.kafka_is_away:
             kafka_log.described(self._admin, self._topic)
         self._store.tend(log, epochs)
 
     def _tended(self, _: None) -> None:
         self._tend_at = time.monotonic() + TEND_S
-        if not self._facts_wait:
-            self._recovered()
+        self._trouble.servers_answer()
 
     def _claim(self, partitions: frozenset[int]) -> tuple[Log, Claimed]:
         """In the other thread: what the group still gives us then."""
@@ -381,8 +365,8 @@ class Sink:
         if not isinstance(found, Retry):
             raise found
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
-            self._kafka_is_away = True
-            self._waits(found)
+            self._trouble.begins(found)
+            self._trouble.kafka_is_away = True
 
     def _leave(self) -> None:
         """Let the batch on its way finish or break it off, and leave the group."""
