@@ -14,7 +14,7 @@ from posttrail.config import Settings, bootstrap
 from posttrail.errors import NotReady, Unreachable
 from posttrail.topics import ALL, Topic
 
-_ANSWER_S = 15.0
+_ANSWER_S = 10.0
 
 # A topic that differs in one of these does not keep what a stage relies on; in others it may.
 _BINDING = {"cleanup.policy"}

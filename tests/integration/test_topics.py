@@ -85,9 +85,9 @@ def test_positions_that_would_be_deleted_by_age_are_refused(
         topic_admin.verify(settings)
 
 
-def test_a_broker_that_is_away_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topic_admin, "_ANSWER_S", 1.0)
+def test_a_broker_that_is_away_is_said_in_one_line() -> None:
     nobody = f"127.0.0.1:{free_ports(1)[0]}"
+    settings = config.load(kafka={"bootstrap": nobody})
 
     with pytest.raises(Unreachable, match=f"no answer from Kafka at {nobody}"):
-        topic_admin.require(config.load(kafka={"bootstrap": nobody}), topics.RAW)
+        topic_admin.partitions(topic_admin.client(settings), settings, answer_s=1.0)
