@@ -1,27 +1,13 @@
-"""Fixtures of a real Postfix: private, on loopback, in namespaces of its own."""
-
-from collections.abc import Callable
-from pathlib import Path
+"""A real Postfix for tests: whether it can run here."""
 
 import pytest
 
 from tests.missing import missing
-from tests.postfix.mailhost import Log, Mailhost, why_not
-
-StartsPostfix = Callable[..., Mailhost]
+from tests.postfix.mailhost import why_not
 
 
 @pytest.fixture(scope="session")
-def _postfix_is_here() -> None:
+def real_postfix() -> None:
+    """Private mail hosts can be made here: see tests/postfix/mailhost.py."""
     if reason := why_not():
         missing(reason)
-
-
-@pytest.fixture
-def mailhost(_postfix_is_here: None, tmp_path: Path) -> StartsPostfix:
-    """Makes a mail host: `with mailhost("mx1", Log.FILE, long_ids=True) as host: …`."""
-
-    def make(host: str, log: Log, *, long_ids: bool) -> Mailhost:
-        return Mailhost(tmp_path / host, host, log, long_ids=long_ids)
-
-    return make

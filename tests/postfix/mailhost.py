@@ -8,6 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +34,17 @@ class Log(StrEnum):
     """syslog(3) to a private journald, whose files stand below BASE/journal."""
     SYSLOG = "syslog"
     """syslog(3) to the datagram socket BASE/dev-log; who listens there is the test's choice."""
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A directory that Postfix's own users may enter: pytest's are closed to them."""
+    made = Path(tempfile.mkdtemp(prefix="pf"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
 
 
 def why_not() -> str | None:
@@ -63,8 +77,12 @@ class Mailhost:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._order("set_up")
-        self._order("start")
+        try:
+            self._order("set_up")
+            self._order("start")
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
@@ -73,6 +91,9 @@ class Mailhost:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         assert self._process is not None
         self._process.kill()  # unshare takes the namespaces' first process along
         self._process.communicate(timeout=20)

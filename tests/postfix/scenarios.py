@@ -100,8 +100,8 @@ SCENARIOS = (
     Scenario("refused at the end", (to("spam{n}@far.test", "bounced"),), weight=2),
     Scenario("null sender", (to("unknown{n}@far.test", "bounced"),), sender=""),
     Scenario("switched off", (alias("off@alias.test", ("any@error.test", "bounced")),)),
-    Scenario("expired", (to("full{n}@far.test", "deferred", attempts=2),), weight=2),
-    Scenario("closed", (to("u{n}@closed.test", "deferred", attempts=2), to("u{n}@ok.test"))),
+    Scenario("expired", (to("full{n}@far.test", "expired", attempts=2),), weight=2),
+    Scenario("closed", (to("u{n}@closed.test", "expired", attempts=2), to("u{n}@ok.test"))),
     Scenario("alias", (alias("one@alias.test", ("seven@ok.test", "sent")),), weight=3),
     Scenario(
         "alias of many",
