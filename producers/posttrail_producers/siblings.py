@@ -47,7 +47,7 @@ def _names(live: Path) -> dict[Path, tuple[int, int]]:
     return found
 
 
-def _settled_names(live: Path) -> list[Path]:
+def _settled_names(live: Path) -> dict[Path, tuple[int, int]]:
     """All files of the family, oldest first, seen when no rotation was under way."""
     before = _names(live)
     for _ in range(_LOOKS):
@@ -58,9 +58,12 @@ def _settled_names(live: Path) -> list[Path]:
         before = now
     # While gzip works, the whole file stands beside the unfinished .gz: the whole one counts.
     plain = {path for path in before if path.suffix not in {".gz", ".xz", ".zst", ".bz2"}}
-    return oldest_first(
-        path for path in before if path in plain or path.with_suffix("") not in plain
-    )
+    names = (path for path in before if path in plain or path.with_suffix("") not in plain)
+    return {path: before[path] for path in oldest_first(names)}
+
+
+class _Moved(Exception):
+    """A name does not lead to the file that it led to a moment ago."""
 
 
 def find_siblings(live: Path, known: Known) -> list[Sibling]:
@@ -68,18 +71,30 @@ def find_siblings(live: Path, known: Known) -> list[Sibling]:
 
     Files that cannot be read now or hold no text are passed over, and that is logged.
     """
-    found: list[Sibling] = []
-    for path in _settled_names(live):
+    opened: list[Opened] = []
+    for _ in range(_LOOKS):
         try:
-            opened = Opened(path)
+            _open_all(_settled_names(live), opened)
+            break
+        except _Moved:
+            for one in opened:
+                one.close()
+            opened = []
+    looked_at = (_look_at(one, known) for one in opened)
+    return [sibling for sibling in looked_at if sibling is not None]
+
+
+def _open_all(names: dict[Path, tuple[int, int]], opened: list[Opened]) -> None:
+    for path, inode in names.items():
+        try:
+            opened.append(Opened(path))
         except FileNotFoundError:
-            continue  # rotated away since
+            raise _Moved from None
         except (OSError, BadInput) as error:
             _passed_over(path, str(error))
             continue
-        if (sibling := _look_at(opened, known)) is not None:
-            found.append(sibling)
-    return found
+        if opened[-1].inode != inode:
+            raise _Moved
 
 
 def _look_at(opened: Opened, known: Known) -> Sibling | None:
