@@ -6,10 +6,12 @@ all the rest, for it is process 1. No packet leaves: the network namespace has o
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -46,6 +48,13 @@ def until(seconds: float, happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def loopback_up() -> None:
+    """Set IFF_UP on `lo`, which a new network namespace has switched off (netdevice(7))."""
+    set_flags, up = 0x8914, 0x1
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, set_flags, struct.pack("16sh14x", b"lo", up))
+
+
 class Inside:
     """One private mail host."""
 
@@ -55,7 +64,7 @@ class Inside:
 
     def set_up(self) -> None:
         """Everything that must stand before Postfix starts."""
-        run("ip", "link", "set", "lo", "up")
+        loopback_up()
         socket.sethostname(self.host)
         self._write_config()
         run("mount", "--bind", self.etc / "hosts", "/etc/hosts")

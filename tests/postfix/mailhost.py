@@ -51,9 +51,9 @@ def why_not() -> str | None:
     """Why a private Postfix cannot run here, or None."""
     if os.geteuid() != 0:
         return "a private Postfix needs root"
-    wanted = ("postfix", "smtp-sink", "unshare", "ip")
+    wanted = ("postfix", "smtp-sink", "unshare")
     if absent := [name for name in wanted if shutil.which(name) is None]:
-        return f"not installed: {', '.join(absent)} (apt-get install postfix iproute2 util-linux)"
+        return f"not installed: {', '.join(absent)} (apt-get install postfix util-linux)"
     if subprocess.run([*UNSHARE, "true"], check=False, capture_output=True).returncode:
         return "no namespaces can be made here (unshare)"
     return None
