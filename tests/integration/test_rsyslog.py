@@ -48,7 +48,8 @@ class Raw:
 
     def wait_for(self, count: int) -> None:
         """Until so many have come, and then a moment longer: one too many must be seen, too."""
-        eventually(lambda: len(self.read()) >= count)
+        # rsyslog and librdkafka both wait between their tries.
+        eventually(lambda: len(self.read()) >= count, 90)
         for _ in range(3):
             self.read()
 
