@@ -31,7 +31,7 @@ stop:
 
 test:
 	@$(PYTHON) deploy/setup.py test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 lint: tools
 	@$(BIN)/ruff check

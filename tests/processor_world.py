@@ -7,11 +7,11 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from posttrail_processors.reading import reader_of
 
 from posttrail import config, topics
@@ -43,6 +43,20 @@ def lines(count: int, first: int = 0) -> list[bytes]:
         said = f"postfix/{text}" if number % 11 else f"sshd[9]: session {number} closed"
         made.append(f"{stamp} mx{number % 7} {said}".encode())
     return made
+
+
+def _ends(consumer: Consumer, topic: str, seconds: float) -> dict[int, int]:
+    """The end of every partition; a broker that was frozen may lead none for a moment."""
+    ends: dict[int, int] = {}
+
+    def known() -> bool:
+        for part in set(range(topics.RAW.partitions)) - ends.keys():
+            with suppress(KafkaException):
+                ends[part] = consumer.get_watermark_offsets(TopicPartition(topic, part), 20)[1]
+        return len(ends) == topics.RAW.partitions
+
+    eventually(known, seconds)
+    return ends
 
 
 class Seen(NamedTuple):
@@ -179,10 +193,7 @@ class World:
         """Wait until the group has committed all lines that were written."""
         name = topics.RAW.full_name(self.prefix)
         with self.consumer() as consumer:
-            ends = {
-                one: consumer.get_watermark_offsets(TopicPartition(name, one), 20)[1]
-                for one in range(topics.RAW.partitions)
-            }
+            ends = _ends(consumer, name, seconds)
 
             def done() -> bool:
                 committed = _committed(consumer, name)

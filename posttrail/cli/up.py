@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -69,8 +69,8 @@ def up(
     _require_readable(log)
     counts = ("--processors", str(processors), "--sinks", str(sinks))
     bring_in = [] if log is None else _import_command(log, year, zone)
-    signal.signal(signal.SIGTERM, _end_on_signal)
-    signal.signal(signal.SIGHUP, _end_on_signal)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _end_on_signal)
     if state.is_running(layout):
         _say(f"already running below {layout.home}")
         _use(settings, bring_in)
@@ -102,9 +102,19 @@ def _say(text: str) -> None:
     _console.print(text)
 
 
-def _end_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+_asked_by: list[int] = []
+
+
+def _end_on_signal(number: int, _frame: FrameType | None) -> None:
     """So that every `finally` on the way out is done."""
-    sys.exit(128 + number)
+    _asked_by.append(number)
+    _end_if_asked()
+
+
+def _end_if_asked() -> None:
+    """Whoever waits asks this: Python drops what a signal raises while it cleans up objects."""
+    if _asked_by:
+        sys.exit(128 + _asked_by[0])
 
 
 def _require_readable(log: Path | None) -> None:
@@ -132,6 +142,7 @@ def _wait_until_ready(
     """
     with _console.status("starting") as spinner:
         while True:
+            _end_if_asked()
             ended = exit_code() is not None  # before the state is read: it may say why
             found = _newer(layout, before)
             if found is not None and found.phase == "ready" and not ended:
@@ -169,7 +180,9 @@ def _foreground(layout: "Layout", counts: tuple[str, ...]) -> Iterator[Callable[
     child = Child([*PROGRAM, "supervise", *counts], log=log, grace=_STOP_S)
 
     def wait() -> None:
-        child.wait()
+        while child.exit_code() is None:
+            _end_if_asked()
+            time.sleep(_LOOK_S)
         raise Stop(f"the supervisor ended; see {log}")
 
     try:
