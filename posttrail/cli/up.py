@@ -283,5 +283,5 @@ def _how_to_go_on() -> None:
         "\nIt runs in the background. Go on with\n"
         f"  {name} trace QUEUE_ID_OR_MESSAGE_ID\n"
         f"  {name} status\n"
-        f"  {name} down"
+        f"  {name} down, or make stop"
     )
