@@ -1,11 +1,15 @@
 """Reads what stands on `maillog.raw`, as a processor would."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from posttrail.topics import RAW
+
+QUIET_S = 2.0
+"""The end of a partition is told once; a consumer that stood there already hears nothing."""
 
 
 @contextmanager
@@ -29,11 +33,13 @@ def raw_reader(bootstrap: str, prefix: str) -> Iterator[Consumer]:
 
 
 def read_some(consumer: Consumer) -> list[Message]:
-    """All committed records from where the consumer stands."""
+    """All committed records from where the consumer stands; of a new one, to the end."""
     found: list[Message] = []
     ended: set[int] = set()
-    while len(ended) < RAW.partitions:
-        for message in consumer.consume(1000, 0.2):
+    quiet_at = time.monotonic() + QUIET_S
+    while len(ended) < RAW.partitions and time.monotonic() < quiet_at:
+        for message in consumer.consume(1000, 0.1):
+            quiet_at = time.monotonic() + QUIET_S
             if message.error() is None:
                 found.append(message)
                 ended.discard(message.partition())
