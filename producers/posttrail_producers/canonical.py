@@ -15,8 +15,8 @@ from posttrail_producers.source import Record
 
 # The stamp's digits are not checked here: whatever it says, nothing better can be made of it.
 _canonical = re.compile(
-    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d) (\S++)"
-    rb" [^\s:\[]++(?:\[\d++\])?+: (?![ \[])"
+    rb"\d{4}-[\d-]{5}T[\d:]{8}(?:\.\d{1,6})?(?:[+-][\d:]{5}|Z) ([^ ]++)"
+    rb" [^ :\[]++(?:\[\d++\])?+: (?![ \[])"
 ).match
 _NO_RELAYS: frozenset[str] = frozenset()
 """Lines inside lines stay as they are: who may relay is a setting of the processor."""

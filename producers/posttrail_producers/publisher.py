@@ -9,6 +9,7 @@ error the transaction is given up, a new client starts, and the source goes on f
 that stands in Kafka: nothing else remembers it. Knows nothing of files or the journal.
 """
 
+import logging
 import os
 import time
 import uuid
@@ -40,6 +41,9 @@ _SLICE_S = 5.0
 """How long the client may be silent in one call."""
 _TAKEOVER_S = 3.0
 """How long a newer copy may take from fencing us to saying so."""
+# What matters is raised, and logged by the pump. log_level alone does not silence a fatal error.
+_silent = logging.getLogger("posttrail.librdkafka")
+_silent.setLevel(logging.CRITICAL + 1)
 
 
 class Owner(msgspec.Struct, frozen=True, tag="owner"):
@@ -76,7 +80,6 @@ def _config(settings: Settings, source_id: str) -> dict[str, str | int | float |
         # A transaction fails as a whole; reports of single lines would cost a callback each.
         "delivery.report.only.error": True,
         "reconnect.backoff.max.ms": 2000,
-        "log_level": 0,  # what matters is raised, and logged by the pump
     }
 
 
@@ -111,7 +114,7 @@ class Publisher:
         self._require_topics()
         if self._opened:
             self._refuse_if_taken_over()
-        self._producer = Producer(_config(self._settings, self._source_id))
+        self._producer = Producer(_config(self._settings, self._source_id), logger=_silent)
         try:
             self._producer.init_transactions(15)
             self._begin()
@@ -139,11 +142,12 @@ class Publisher:
             Retry: the transaction is lost: `open` again.
         """
         producer = self._live()
+        produce, topic = producer.produce, self._raw
         try:
             self._begin()
             for key, value in records:
                 try:
-                    producer.produce(self._raw, value, key)
+                    produce(topic, value, key)
                 except BufferError:
                     self._wait_for_room(producer, value, key)
             producer.poll(0)

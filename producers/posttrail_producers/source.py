@@ -24,7 +24,7 @@ class Batch(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes of the lines."""
-        return sum(len(value) for _, value in self.records)
+        return sum([len(value) for _, value in self.records])  # a list is quicker
 
 
 class Source(Protocol):
