@@ -113,7 +113,7 @@ def _compare(settings: config.Settings, directory: Path, lines: int) -> None:
 def main() -> None:
     """Print each kind of file, and its ratio to the bare loop."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lines", type=int, default=200_000)
+    parser.add_argument("--lines", type=int, default=600_000)
     lines = parser.parse_args().lines
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

@@ -105,6 +105,14 @@ class Stamps:
             self._walk_past(self._passed)
         return self._state
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a line with the stamp of the last one settled is settled the same.
+
+        Not so for lines that open a mail: their queue ids may say more.
+        """
+        return self._before is not None and self._passed is None
+
     def lacks_year(self, head: Head) -> bool:
         """Whether this line cannot be settled before `begin` says a year."""
         yearless = head.stamp is not None and head.stamp.year is None

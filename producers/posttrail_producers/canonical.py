@@ -18,6 +18,9 @@ _canonical = re.compile(
     rb"\d{4}-[\d-]{5}T[\d:]{8}(?:\.\d{1,6})?(?:[+-][\d:]{5}|Z) ([^ ]++)"
     rb" [^ :\[]++(?:\[\d++\])?+: (?![ \[])"
 ).match
+# The rest of a line in BSD form: only its stamp must be made canonical.
+_after_stamp = re.compile(rb" ([^ ]++) [^ :\[]++(?:\[\d++\])?+: (?![ \[])").match
+_BSD_SIZE = 15
 _NO_RELAYS: frozenset[str] = frozenset()
 """Lines inside lines stay as they are: who may relay is a setting of the processor."""
 _NO_LINE = b""
@@ -42,6 +45,9 @@ class Canonical:
         self._host = host
         self._key = host.encode()
         self._find_year = find_year
+        self._stamp = _NO_LINE
+        """The BSD stamp of the line before, when all lines with it are settled the same."""
+        self._rfc3339 = b""
 
     def records(self, lines: Iterable[bytes]) -> list[Record]:
         """One record for each line."""
@@ -55,15 +61,24 @@ class Canonical:
                 if untouched:
                     self._pass(untouched)
                     untouched = _NO_LINE
-                made.append(self._record(line))
+                made.append(self._repeated(line) or self._record(line))
         if untouched:
             self._pass(untouched)
         return made
 
     def _pass(self, line: bytes) -> None:
         """A line that needed nothing still tells the time to those after it."""
+        self._stamp = _NO_LINE
         if head := split(_text(line), _NO_RELAYS):
             self.stamps.settle(head)
+
+    def _repeated(self, line: bytes) -> Record | None:
+        """The record of a line with the stamp of the line before."""
+        if line[:_BSD_SIZE] != self._stamp or b": client=" in line or b": uid=" in line:
+            return None
+        if not (found := _after_stamp(line, _BSD_SIZE)) or line.endswith(b"\r"):
+            return None
+        return found[1], self._rfc3339 + line[_BSD_SIZE:]
 
     def _record(self, line: bytes) -> Record:
         head = split(_text(line), _NO_RELAYS)
@@ -77,6 +92,9 @@ class Canonical:
         if settled is None:
             return key, line
         stamp = rfc3339(settled, micros=_has_micros(head))
+        self._stamp = _NO_LINE
+        if head.stamp is not None and self.stamps.repeats and _after_stamp(line, _BSD_SIZE):
+            self._stamp, self._rfc3339 = line[:_BSD_SIZE], stamp.encode()
         text = render(stamp, host, head.tag, head.pid, head.message)
         return key, text.encode("utf-8", "surrogateescape")
 
