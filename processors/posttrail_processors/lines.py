@@ -13,7 +13,7 @@ import msgspec
 from posttrail.records import AnyFact, LineClass, Origin
 from posttrail_processors.extract.facts import Rules, make_fact
 from posttrail_processors.heads import Line, read_head
-from posttrail_processors.parse.formats import Reading, find
+from posttrail_processors.parse.formats import find
 from posttrail_processors.parse.parsed import Parsed
 from posttrail_processors.parse.tokens import LONGEST_ID, is_queue_id
 
@@ -36,29 +36,10 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     """Why the line is dead."""
 
 
-def _parsed(
-    line: Line, queue_id: str | None, reading: Reading, errors: tuple[str, ...] = ()
-) -> Parsed:
-    program = line.program
-    action, _, fields = reading
-    return Parsed(
-        line.t,
-        line.host,
-        program.instance,
-        program.service,
-        program.component,
-        program.pid,
-        queue_id,
-        action,
-        fields,
-        errors,
-    )
-
-
 def _without_facts(line: Line, cls: LineClass, queue_id: str | None, reason: str | None) -> Outcome:
     """A line that nobody could read: `action` says so."""
     action = "unknown" if cls == "dead" else cls
-    return Outcome(cls, _parsed(line, queue_id, (action, "nothing", {})), _NO_FACTS, reason)
+    return Outcome(cls, Parsed(line, queue_id, action, {}), _NO_FACTS, reason)
 
 
 def _headless(line: bytes) -> Outcome:
@@ -110,11 +91,11 @@ def _read(line: Line, origin: Origin, rules: Rules) -> Outcome:
             return _repeated_line(line, found, origin, rules)
         return _unknown(line, queue_id)
     if reading[1] == "nothing":
-        return Outcome("ignored", _parsed(line, queue_id, reading))
+        return Outcome("ignored", Parsed(line, queue_id, reading[0], reading[2]))
     if line.t is None:
         return _without_facts(line, "dead", queue_id, "the stamp has no year")
     fact, errors = make_fact(line, queue_id, reading, origin, rules)
-    return Outcome("fact", _parsed(line, queue_id, reading, errors), (fact,))
+    return Outcome("fact", Parsed(line, queue_id, reading[0], reading[2], errors), (fact,))
 
 
 def read_line(line: bytes, origin: Origin, rules: Rules, received: int | None = None) -> Outcome:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 
 import msgspec
+from posttrail_processors.heads import Line as Head
+from posttrail_processors.heads import Program
 from posttrail_processors.lines import Outcome
 from posttrail_processors.parse.parsed import Parsed
 from posttrail_processors.progress import Batch
@@ -24,10 +26,8 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def parsed(action: str) -> Parsed:
-    return Parsed(
-        t=1, host="mx1", instance="postfix", service=None, component="smtpd", pid=1,
-        queue_id=None, action=action, fields={},
-    )  # fmt: skip
+    smtpd = Program("postfix/smtpd", 1, "postfix", None, "smtpd", is_postfix=True)
+    return Parsed(Head(1, "mx1", smtpd, "text"), queue_id=None, action=action, fields={})
 
 
 def stand_in(line: bytes, origin: Origin, received: int | None) -> Outcome:
