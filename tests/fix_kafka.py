@@ -5,6 +5,7 @@ POSTTRAIL_TEST_BOOTSTRAP names.
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -23,20 +24,30 @@ def pytest_report_header() -> str:
     return f"kafka: {GIVEN or f'embedded {KAFKA_VERSION}'}"
 
 
+def _running(directory: Path) -> Iterator[EmbeddedKafka]:
+    server = EmbeddedKafka(directory, directory / "kafka.log")
+    try:
+        server.start()
+    except PosttrailError as error:
+        missing(str(error))
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap string of a Kafka."""
     if GIVEN:
         yield GIVEN
         return
-    directory = tmp_path_factory.mktemp("kafka")
-    server = EmbeddedKafka(directory, directory / "kafka.log")
-    try:
-        server.start()
-    except PosttrailError as error:
-        missing(str(error))
-    yield server.bootstrap
-    server.stop()
+    for server in _running(tmp_path_factory.mktemp("kafka")):
+        yield server.bootstrap
+
+
+@pytest.fixture
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A broker that a test may freeze, kill and start again."""
+    yield from _running(tmp_path_factory.mktemp("own-kafka"))
 
 
 @pytest.fixture(scope="session")

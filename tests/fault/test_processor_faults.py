@@ -5,7 +5,6 @@ Each trap that was seen in Faust has its test here or in tests/unit/test_process
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,15 +120,6 @@ def test_a_fact_that_the_broker_refuses_becomes_a_dead_letter(
 def seen_origin(value: bytes) -> tuple[int, int]:
 
     return decode_fact(value).origin
-
-
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
-    """A broker that a test may stop."""
-    server = EmbeddedKafka(tmp_path / "kafka", tmp_path / "kafka.log")
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_a_broker_that_is_away_is_waited_for(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:

@@ -2,15 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from posttrail_embedded.broker import EmbeddedKafka
 
 from posttrail import config, topic_admin
 from posttrail.config import Settings
-from posttrail.errors import PosttrailError
-from tests.missing import missing
 from tests.sink_world import (
     ids,
     landed,
@@ -23,19 +20,6 @@ from tests.sink_world import (
 )
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
-
-
-@pytest.fixture
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A broker that may be disturbed."""
-    directory = tmp_path_factory.mktemp("own-kafka")
-    server = EmbeddedKafka(directory, directory / "kafka.log")
-    try:
-        server.start()
-    except PosttrailError as error:
-        missing(str(error))
-    yield server
-    server.stop()
 
 
 @pytest.fixture
