@@ -22,10 +22,12 @@ from posttrail_processors.parse.tokens import ADDRESS
 
 _CLEAN_HELO = r'[^ <>()\\";@]*+'
 _MOST_CANDIDATES = 8
+# In brackets until 3.9; since 3.10 bare, and a user's name or AUTH= of MAIL FROM may hold spaces.
 _SASL = (
     r"(?:,? sasl_method=(?P<sasl_method>[^\s,]++))?"
-    r"(?:,? sasl_username=(?:<(?P<sasl_bracketed>[^<>]*+)>|(?P<sasl_username>[^\s<>]++)))?"
-    r"(?:,? sasl_sender=(?:<(?P<sasl_sender_bracketed>[^<>]*+)>|(?P<sasl_sender>[^\s<>]++)))?"
+    r"(?:,? sasl_username=(?:<(?P<sasl_bracketed>[^<>]*+)>"
+    r"|(?!<)(?P<sasl_username>.+?)(?=,? sasl_sender=|\Z)))?"
+    r"(?:,? sasl_sender=(?:<(?P<sasl_sender_bracketed>[^<>]*+)>|(?!<)(?P<sasl_sender>.+)))?"
 )
 _ADDRESSES = (
     rf"(?:,? from=<(?P<sender>{ADDRESS})>)?(?:,? to=<(?P<recipient>{ADDRESS})>)?"
@@ -123,7 +125,8 @@ def _names(text: str, reading: Reading) -> bool:
 def take_tail(text: str, *, third_party: bool = False) -> Tail:
     """Take the tail off; `third_party`: TEXT is always a filter's or another server's."""
     last = text.rfind("; from=<")
-    if last >= 0 and text.find("; from=<") == last and (found := _strict(text, last)):
+    is_only = last >= 0 and text.find("; from=<") == last and " sasl_sender=" not in text[:last]
+    if is_only and (found := _strict(text, last)):
         return Tail(text[:last], _named(found))
     skipped, subject = _subject_of(text)
     starts = [start for start in _candidates(text) if start >= skipped]
@@ -140,12 +143,13 @@ def _choose(
 ) -> tuple[Reading, bool]:
     """The true reading, and whether another cannot be ruled out.
 
-    The last tail that keeps all rules, unless one before it, which swallows it as HELO or as an
-    address, must be the true one.
+    The last tail that keeps all rules, unless one before it, which swallows it as HELO, as an
+    address or as sasl_sender, must be the true one.
     """
-    if strict and (not loose or loose[0].start >= strict[-1].start):
+    first = min((*strict, *loose), key=lambda reading: reading.start)
+    if strict and first.start == strict[-1].start:
         return strict[-1], False
-    is_sure = not third_party and not _third_party(text[: loose[0].start])
+    is_sure = not third_party and not _third_party(text[: first.start])
     if strict and not is_sure:
         return strict[-1], True
     named = [reading for reading in (*strict, *loose) if _names(text, reading)]
@@ -154,7 +158,7 @@ def _choose(
     is_internal = text.startswith("<") and _subject(text) is None
     if strict and is_internal:
         return strict[-1], True
-    return loose[0], not is_sure or is_internal
+    return first, not is_sure or is_internal
 
 
 def _cut_tail(text: str, starts: list[int]) -> Tail:
