@@ -18,7 +18,7 @@ help:
 	@echo 'make lint    ruff, mypy, import rules'
 	@echo 'make format  rewrite the code as make lint wants it'
 	@echo 'make docs    write docs/*.md from the code'
-	@echo 'make bench   all benchmarks, one table'
+	@echo 'make bench   all benchmarks, ratios of CPU time'
 	@echo 'make soak    ten million hostile lines through the parser (ARGS="--lines 100000" for fewer)'
 	@echo 'make clean   stop, then remove .venv and everything else that was made here'
 

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark here in a process of its own, and one table of what they say.
+"""`make bench`: every benchmark here in a process of its own, and what they say, one below the other.
 
 A benchmark prints one line per comparison and ends with 0. What it cannot measure, for want of a
 tool, it says in a line of its own; one that fails is a row with its last words.
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
 HERE = Path(__file__).parent
 NO_BENCHMARKS = {"__main__", "soak"}
@@ -49,14 +48,12 @@ def run(name: str) -> Outcome:
 def main() -> int:
     """Run all; 1 where one failed."""
     console = Console()
-    table = Table("benchmark", "figures", title="CPU time, side by side in one run")
     outcomes = []
     for name in names():
         with console.status(name):
             outcomes.append(run(name))
-    for outcome in outcomes:
-        table.add_row(outcome.name, "\n".join(outcome.lines), end_section=True)
-    console.print(table)
+        console.rule(name, align="left")
+        console.print("\n".join(outcomes[-1].lines), markup=False, highlight=False, soft_wrap=True)
     return int(any(outcome.failed for outcome in outcomes))
 
 

@@ -18,7 +18,8 @@ from posttrail_producers.publisher import Publisher
 from posttrail_producers.pump import Pump
 from posttrail_producers.source import Record
 
-from posttrail import config, kafka_clients, topic_admin
+from posttrail import config, kafka_clients, logs, topic_admin
+from posttrail.config import Logs
 from posttrail.topics import RAW
 from tests.fix_journal import Journald, running_journald
 
@@ -102,6 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=300_000)
     lines = parser.parse_args().lines
+    logs.set_up(Logs(level="warning"))
     with running_journald() as journald, tempfile.TemporaryDirectory() as directory:
         _fill(journald, lines)
         kafka = EmbeddedKafka(Path(directory), Path(directory) / "kafka.log")

@@ -25,6 +25,7 @@ from posttrail_processors.heads import Line
 from posttrail_processors.parse.formats import Reading
 from posttrail_processors.parse.tokens import QUEUE_ID
 
+_converter = CONVERT.get
 _SURELY_SHORT = MAX_ADDRESS_BYTES // 4
 """Characters: no part of such a line has too many bytes."""
 _LONG_TEXTS = {"response", "reason", "subject"}
@@ -104,16 +105,18 @@ def make_fact(
 ) -> tuple[AnyFact, tuple[str, ...]]:
     """The fact that a line with a time makes, and what of the line could not be used."""
     _, makes, fields = reading
-    values: Values = {**line.program.frame, **fields}
-    values["t"], values["host"], values["origin"] = line.t, line.host, origin
+    values: Values = line.program.frame.copy()
     problems: tuple[str, ...] = ()
     for name, text in fields.items():
-        if name in CONVERT:
-            del values[name]
-            made, problem = CONVERT[name](text)
-            values.update(made)
-            if problem is not None:
-                problems = (*problems, problem)
+        convert = _converter(name)
+        if convert is None:
+            values[name] = text
+            continue
+        made, problem = convert(text)
+        values |= made
+        if problem is not None:
+            problems = (*problems, problem)
+    values["t"], values["host"], values["origin"] = line.t, line.host, origin
     if len(line.message) > _SURELY_SHORT and not _is_short(line.message):
         _bound(values)
     if queue_id is not None:
