@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark here in a process of its own, and what they say, one below the other.
+"""`make bench`: every benchmark here in a process of its own, and what they say, in turn.
 
 A benchmark prints one line per comparison and ends with 0. What it cannot measure, for want of a
 tool, it says in a line of its own; one that fails is a row with its last words.
