@@ -13,9 +13,11 @@ from posttrail import config, lag, topic_admin, topics
 from posttrail.config import Settings
 from posttrail.errors import TimedOut, Unreachable
 from posttrail_answers.database import reading, sql
+from posttrail_answers.gaps import Gap, newest_gaps
 
 _ANSWER_S = 15.0
 _LOOK_S = 0.2
+_SHOWN_GAPS = 5
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -73,6 +75,10 @@ class Observer:
             counts = cursor.fetchone()
             names = [column.name for column in cursor.description or ()]
         return {**dict(zip(names, counts or (), strict=True)), "dead": self._dead()}
+
+    def gaps(self) -> list[Gap]:
+        """The newest gaps in the log, newest first."""
+        return newest_gaps(self._database, _SHOWN_GAPS)
 
     def raw_ends(self) -> dict[int, int]:
         """Where the next line of each raw partition will stand."""

@@ -8,11 +8,14 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from posttrail import config, lag, topic_admin
+from posttrail.cli.trace import plain
 from posttrail.config import Settings
 
 if TYPE_CHECKING:
+    from posttrail_answers.gaps import Gap
     from posttrail_answers.standing import Lag
     from posttrail_embedded.state import Member, State
 
@@ -45,6 +48,8 @@ class Status(msgspec.Struct, frozen=True):
     stages: list[Stage]
     lag: "Lag"
     rows: dict[str, int]
+    gaps: list["Gap"]
+    """The newest ones."""
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +67,7 @@ def status(
         ),
     ] = None,
 ) -> None:
-    """Show servers, stages, what waits before each stage, and rows."""
+    """Show servers, stages, what waits before each stage, rows, and the newest gaps in the log."""
     from posttrail_answers.standing import observing
 
     settings = config.load()
@@ -71,7 +76,9 @@ def status(
             deadline = time.monotonic() + wait_idle
             observer.wait_until_idle(lambda _waiting: time.monotonic() > deadline)
         kafka, postgres = servers(settings)
-        found = Status(kafka, postgres, stages(settings), observer.lag(), observer.rows())
+        found = Status(
+            kafka, postgres, stages(settings), observer.lag(), observer.rows(), observer.gaps()
+        )
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     else:
@@ -138,7 +145,16 @@ def show(found: Status, console: Console) -> None:
     grid.add_row("waiting", f"{found.lag.raw} lines, {found.lag.deliveries} facts")
     for name, rows in found.rows.items():
         grid.add_row(name, f"{rows} {'records' if name == 'dead' else 'rows'}")
+    for gap in found.gaps:
+        grid.add_row("gap", _gap(gap), style="yellow")
     console.print(grid)
+
+
+def _gap(gap: "Gap") -> Text:
+    """When, where, how much and why; the reason may hold a stranger's text."""
+    lines = "lines" if gap.lines is None else f"{gap.lines} lines"
+    said = f"{gap.t.astimezone():%Y-%m-%d %H:%M:%S %Z} {gap.host}, {gap.source}: {lines} lost, "
+    return plain(said + gap.reason)
 
 
 def _server(where: str, server: Server) -> str:

@@ -66,7 +66,7 @@ def _show(found: "list[Trail]", console: Console) -> None:
         console.print(_recipients(trail.recipients))
 
 
-def _plain(text: str) -> Text:
+def plain(text: str) -> Text:
     """Text of a log is a stranger's: no markup, no control characters on the terminal."""
     return Text(
         "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -118,14 +118,14 @@ def _sender_side(mail: "Mail") -> Table:
     grid.add_row("status", Text(mail.status or "open", style=_STYLES.get(mail.status or "", "")))
     for name, value in _facts(mail):
         if value:
-            grid.add_row(name, _plain(value))
+            grid.add_row(name, plain(value))
     return grid
 
 
 def _address(found: "Recipient") -> Text:
     if found.orig_recipient == found.recipient:
-        return _plain(found.recipient)
-    return _plain(f"{found.recipient} (for {found.orig_recipient})")
+        return plain(found.recipient)
+    return plain(f"{found.recipient} (for {found.orig_recipient})")
 
 
 def _attempt(found: "Recipient") -> str:
@@ -150,5 +150,5 @@ def _recipients(recipients: "tuple[Recipient, ...]") -> Table:
         table.add_row(_outcome(found), _address(found))
         table.add_row("", Text(_attempt(found), style="dim"))
         if found.response:
-            table.add_row("", _plain(found.response))
+            table.add_row("", plain(found.response))
     return table
