@@ -21,13 +21,15 @@ from posttrail_processors.parse.shared import PLAIN, QUEUED, STARTTLS
 from posttrail_processors.parse.tails import Tail, take_tail
 from posttrail_processors.parse.tokens import CODE, NAMADDR, QUEUE_ID
 
+# smtpd.h: while the mail itself comes in, the stage is `DATA content` or `BDAT content`.
+_PHASE = r"(?P<phase>[A-Za-z_-]++(?: content)?)"
 _action = re.compile(
-    rf"(?P<action>[a-z_-]++): (?P<phase>[A-Za-z_-]++) from (?P<client>{NAMADDR}): ", re.DOTALL
+    rf"(?P<action>[a-z_-]++): {_PHASE} from (?P<client>{NAMADDR}): ", re.DOTALL
 ).match
 _code = re.compile(CODE).match
 _proxy_reject = re.compile(rf"proxy-reject: (?P<phase>[A-Z-]++): (?:{CODE})?", re.DOTALL).match
 
-_ENDS_THE_MAIL = {"MAIL", "DATA", "BDAT", "END-OF-MESSAGE"}
+_ENDS_THE_MAIL = {"MAIL", "DATA", "DATA content", "BDAT", "BDAT content", "END-OF-MESSAGE"}
 # smtpd_check.c check_table_result: what an access table may order besides a refusal.
 _ORDERS = ("filter", "redirect", "bcc", "warn", "info", "permit", "prepend", "delay")
 _STATUS_OF_ACTION = {
@@ -173,12 +175,13 @@ def _read_context(message: str) -> Reading | None:
     return None if _read_client(message) is None else ("client", "nothing", {})
 
 
-_BYTES = r"[A-Z-]+(?: \((?:approximately )?\d+ bytes\))? from "
+_BYTES = r"[A-Z-]+(?: content)?(?: \((?:approximately )?\d+ bytes\))? from "
 
 _SESSION_ENDS = (  # smtpd.c smtpd_proto; from 3.10 with the queue id or NOQUEUE in front
     known("lost connection", "lost connection after ", _BYTES + NAMADDR),
     known("timeout", "timeout after ", _BYTES + NAMADDR),
     known("too many errors", "too many errors after ", _BYTES + NAMADDR),
+    known("bare <LF>", "bare <LF> received after ", _BYTES + NAMADDR),
     known("abort", "abort: TLS from ", NAMADDR + ": .*"),
 )
 
