@@ -39,6 +39,9 @@ SMTP = Component(
     plain=table(
         # smtp_connect.c; older: `connect to HOST[ADDR]: REASON (port 25)`.
         known("connect failed", "connect to ", r"\S+: .*"),
+        known("discarding EHLO keywords", "discarding EHLO keywords: "),
+        # smtp_chat.c: smtp_reply_filter at work.
+        known("replacing reply", "", rf"{NAMADDR}: replacing server reply \".*\" with \".*\""),
         *STARTTLS,
         *PLAIN,
     ),

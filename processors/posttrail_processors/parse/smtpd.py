@@ -207,6 +207,7 @@ SMTPD = Component(
         known("proxy-accept", "proxy-accept: "),
         known("improper command pipelining", "improper command pipelining after "),
         known("discarding EHLO keywords", "discarding EHLO keywords: "),
+        known("replacing command", "", rf"{NAMADDR}: replacing command \".*\" with \".*\""),
         *STARTTLS,
         *PLAIN,
     ),
