@@ -54,6 +54,9 @@ POSTSCREEN = Component(
         known("STRESS", "leaving STRESS mode ", ".*"),
         known("STRESS", "entering STRESS mode", ".*"),
         known("STRESS", "leaving STRESS mode", ".*"),
+        known("replacing command", "[", r"[^\]\s]*+\]:\d++: replacing command \".*\" with \".*\""),
+        # No colon before the port: so it is written.
+        known("discarding EHLO keywords", "[", r"[^\]\s]*+\]:?\d++: discarding EHLO keywords: .*"),
         known("cache", "close database ", r"\S+: .*"),
         known("cache", "cache ", r"\S+ .*cleanup.*"),
         *STARTTLS,

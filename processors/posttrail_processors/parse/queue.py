@@ -96,6 +96,7 @@ POSTSUPER = Component(
                 "Renamed to match inode number",
             )
         ),
+        known("renamed", "renamed file ", r"\S+ as \S+"),
         *PLAIN,
     ),
 )  # fmt: skip
