@@ -1,9 +1,12 @@
 """The real rsyslogd for tests: on sockets of its own, with the configuration that we ship."""
 
+import fcntl
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +31,12 @@ def shipped(bootstrap: str, prefix: str, spool: Path) -> str:
         assert old in text
         text = text.replace(old, new)
     return text
+
+
+def _bytes_not_taken(line: socket.socket) -> int:
+    """What the other side has not read yet: it would be lost if that side ended now (unix(7))."""
+    (count,) = struct.unpack("i", fcntl.ioctl(line, termios.TIOCOUTQ, bytes(4)))
+    return int(count)
 
 
 class Rsyslogd:
@@ -73,11 +82,12 @@ class Rsyslogd:
         return (self._base / "errors").read_text()
 
     def log_locally(self, *messages: bytes) -> None:
-        """As syslog(3) does on this host."""
+        """As syslog(3) does on this host; until rsyslogd has taken all from its socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
             line.connect(str(self.log))
             for message in messages:
                 line.send(message)
+            eventually(lambda: _bytes_not_taken(line) == 0)
 
     def relay(self, *messages: bytes) -> None:
         """As the rsyslog of another host does."""

@@ -218,10 +218,20 @@ def _stop(layout: "Layout", pid: int) -> None:
 
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
-    while state.is_running(layout):
+    while state.is_running(layout) or _is_alive(pid):
         if time.monotonic() > deadline:
             raise TimedOut(f"the supervisor (pid {pid}) does not stop; see {layout.logs}")
         time.sleep(_LOOK_S)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether the process is more than an entry that nobody has fetched yet."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _use(settings: Settings, bring_in: list[str]) -> None:
