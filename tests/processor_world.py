@@ -189,11 +189,16 @@ class World:
         with self.consumer() as consumer:
             return _committed(consumer, topics.RAW.full_name(self.prefix))
 
-    def wait_until_done(self, seconds: float = 60) -> None:
-        """Wait until the group has committed all lines that were written."""
-        name = topics.RAW.full_name(self.prefix)
+    def ends(self) -> dict[int, int]:
+        """Where the next line of each partition will stand."""
         with self.consumer() as consumer:
-            ends = _ends(consumer, name, seconds)
+            return _ends(consumer, topics.RAW.full_name(self.prefix), 60)
+
+    def wait_until_done(self, seconds: float = 60, ends: dict[int, int] | None = None) -> None:
+        """Wait until the group has committed all lines that were written, or up to `ends`."""
+        name = topics.RAW.full_name(self.prefix)
+        ends = self.ends() if ends is None else ends
+        with self.consumer() as consumer:
 
             def done() -> bool:
                 committed = _committed(consumer, name)

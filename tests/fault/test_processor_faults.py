@@ -127,6 +127,7 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: EmbeddedKafka, tmp_path:
     assert own_kafka.child is not None
     world = World.new(own_kafka.bootstrap)
     world.write(lines(10_000))
+    ends = world.ends()  # asked before: a client may take long to find a leader again
     with (
         world.worker(tmp_path / "stays", processor__max_poll_lines="200") as stays,
         world.worker(tmp_path / "goes", processor__max_poll_lines="200") as goes,
@@ -139,7 +140,7 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: EmbeddedKafka, tmp_path:
             assert stays.process.poll() is None
         finally:
             os.killpg(own_kafka.child.pid, signal.SIGCONT)
-        world.wait_until_done(90)
+        world.wait_until_done(90, ends)
         assert stays.process.poll() is None
 
     seen = world.seen()
