@@ -78,6 +78,14 @@ def reloading() -> None:
     _notifier().tell("RELOADING=1", f"MONOTONIC_USEC={now}")
 
 
+def stop_on_signals() -> Event:
+    """An event that SIGTERM and Ctrl-C set: commit and end."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 class Reload:
     """SIGHUP: end as on SIGTERM, with a last commit, then start anew with the settings of now.
 

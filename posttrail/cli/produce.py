@@ -1,6 +1,5 @@
 """`posttrail produce …`: put log lines into Kafka."""
 
-import signal
 import time
 from pathlib import Path
 from threading import Event
@@ -25,20 +24,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(produce, name="produce")
 
 
-def stop_on_signals() -> Event:
-    """An event that SIGTERM and Ctrl-C set: commit and end."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 def run_until_stopped(source: "Source", settings: config.Settings) -> None:
     """Publish what the source yields, as a service: until SIGTERM, anew on SIGHUP."""
     from posttrail_producers.publisher import Publisher
     from posttrail_producers.pump import Pump
 
-    stop = stop_on_signals()
+    stop = service.stop_on_signals()
     reload = service.Reload(stop)
     pump = Pump(source, Publisher(settings, source.id, stop.is_set), settings.producer, stop)
     server = metrics_server.serve(settings.metrics, pump.health)
@@ -107,7 +98,7 @@ def _import_all(files: list["Checked"], settings: config.Settings, times: "Times
     from posttrail_producers.file_import import FileImport
     from posttrail_producers.rotation import family
 
-    stop = stop_on_signals()
+    stop = service.stop_on_signals()
     before: FileImport | None = None
     with ImportProgress(sum(file.size for file in files)) as progress:
         for file in files:

@@ -1,14 +1,12 @@
 """`posttrail sink`: one sink; `posttrail sink rewind`: the whole group reads again from there."""
 
-import signal
-import threading
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from posttrail import config, logs, metrics_server
-from posttrail.service import Reload
+from posttrail.service import Reload, stop_on_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -32,9 +30,7 @@ def sink(context: typer.Context) -> None:
 
     settings = config.load()
     logs.set_up(settings.logs)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_on_signals()
     writer = Writer(Policy.of(settings.sink))
     store = Store(
         config.dsn(settings),

@@ -12,7 +12,7 @@ import re
 
 from posttrail_processors.parse.addresses import split_pair
 from posttrail_processors.parse.formats import Reading
-from posttrail_processors.parse.tokens import ADDRESS
+from posttrail_processors.parse.tokens import ADDRESS, BARE
 
 STATUSES = {
     "sent", "deferred", "bounced", "expired", "SOFTBOUNCE",
@@ -25,8 +25,7 @@ _FIXED = (
     r"(?:, delays=([0-9./]{1,99}+))?(?:, tls=([^ ,]{1,256}+))?(?:, dsn=([0-9.]{5,9}+))?"
     r", status=([A-Za-z-]{1,32}+)(?: \((.*))?\Z"
 )
-_BARE = r'[^<>"\\\x00-\x20\x7f]*+'
-_bare = re.compile(rf"to=<({_BARE})(?:>, orig_to=<({_BARE}))?{_FIXED}", re.DOTALL).match
+_bare = re.compile(rf"to=<({BARE})(?:>, orig_to=<({BARE}))?{_FIXED}", re.DOTALL).match
 _quoted = re.compile(rf"to=<({ADDRESS})(?:>, orig_to=<({ADDRESS}))?{_FIXED}", re.DOTALL).match
 _fixed = re.compile(_FIXED, re.DOTALL).search
 _domain = re.compile(r'@[^<>"\\\x00-\x20\x7f@]++').search

@@ -17,9 +17,10 @@ NAMADDR = r"[^ \[\]]{0,255}+\[[^ \[\]]{0,255}+\](?::\w{1,16}+)?"
 
 # External form (3.5): a local part with special characters stands in quotes,
 # global/quote_822_local.c.
-_BARE = r'[^<>"\\\x00-\x20\x7f]*+'
-_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"' + _BARE
-ADDRESS = f"(?:{_QUOTED}|{_BARE})"
+BARE = r'[^<>"\\\x00-\x20\x7f]*+'
+"""An address that needs no quotes."""
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"' + BARE
+ADDRESS = f"(?:{_QUOTED}|{BARE})"
 """An address whose end cannot be mistaken."""
 
 CODE = r"(?P<code>\d{3}) (?:(?P<dsn>[245]\.\d{1,3}\.\d{1,3}) )?"
