@@ -142,13 +142,13 @@ class World:
             producer.commit_transaction(30)
 
     @contextmanager
-    def consumer(self) -> Iterator[Consumer]:
-        """A reader of committed records; its group is the processor's, which it never joins."""
+    def consumer(self, isolation: str = "read_committed") -> Iterator[Consumer]:
+        """A reader; its group is the processor's, which it never joins."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
                 "group.id": f"{self.prefix}posttrail-processor",
-                "isolation.level": "read_committed",
+                "isolation.level": isolation,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -191,7 +191,8 @@ class World:
 
     def ends(self) -> dict[int, int]:
         """Where the next line of each partition will stand."""
-        with self.consumer() as consumer:
+        # A commit is answered before its markers are written: read_committed may end before it.
+        with self.consumer("read_uncommitted") as consumer:
             return _ends(consumer, topics.RAW.full_name(self.prefix), 60)
 
     def wait_until_done(self, seconds: float = 60, ends: dict[int, int] | None = None) -> None:

@@ -33,7 +33,7 @@ class App(faust.App):
 
     def on_init_dependencies(self) -> Iterable[ServiceT]:
         """What Faust starts with the app: the output first, so that it also stops last."""
-        return chain([self.output], super().on_init_dependencies())
+        return chain([self.output, self.work], super().on_init_dependencies())
 
     def on_assignment(self, partitions: int) -> None:
         """A rebalance gave this worker so many partitions."""
@@ -96,7 +96,6 @@ def make(settings: Settings, reader: Reader) -> App:
     @app.agent(raw, name="process", supervisor_strategy=CrashingSupervisor)
     async def process(batches: Any) -> None:
         async for event in batches.noack().events():
-            await work.handle(event.value)
-            event.ack()
+            await work.handle(event.value, event.ack)
 
     return app

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import aiokafka.codec
 import msgspec
 import tenacity
 from aiokafka import AIOKafkaProducer
@@ -31,6 +32,9 @@ REQUEST_SECONDS = 30
 """How long a record waits for the broker before the producer is made anew."""
 STOP_SECONDS = 2
 SMALLEST_CUT_BYTES = 512
+
+# aiokafka has no setting for it. Its level 9 takes ten times the CPU for a third less on the wire.
+aiokafka.codec.lz4_encode.__defaults__ = (1,)
 
 log = logger("process")
 

@@ -3,48 +3,82 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mode import Service
 
 from posttrail.logs import logger
 from posttrail.metrics import FACTS, IGNORED, LINES, PROCESSOR_BATCH
 from posttrail_processors.output import Output
 from posttrail_processors.progress import Batch, Progress
-from posttrail_processors.reading import Bug, Reader, Tally, read
+from posttrail_processors.reading import Bug, Reader, Reading, Tally, read
 
 log = logger("process")
 
 
-class Work:
-    """The agent's work; strictly one batch after the other."""
+class Read(NamedTuple):
+    """A batch that was read and is to be handed on."""
 
-    def __init__(self, reader: Reader, output: Output, progress: Progress) -> None:
+    batch: Batch
+    reading: Reading
+    done: Callable[[], object]
+    began: float
+
+
+class Work(Service):
+    """Strictly one batch after the other; the next is read while one is on its way."""
+
+    def __init__(self, reader: Reader, output: Output, progress: Progress, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._reader = reader
         self._output = output
         self._progress = progress
+        self._read: asyncio.Queue[Read] = asyncio.Queue(1)
+        self._in_hand = 0
         self.idle = asyncio.Event()
         """Set while no batch is in hand."""
         self.idle.set()
 
-    async def handle(self, batch: Batch) -> None:
-        """Return once the broker has all that came of the batch.
+    async def handle(self, batch: Batch, done: Callable[[], object]) -> None:
+        """Read a batch; return when it is next to be handed on.
+
+        Args:
+            batch: the lines.
+            done: called once the broker has all that came of them.
+        """
+        began = time.monotonic()
+        self._in_hand += 1
+        self.idle.clear()
+        reading = read(batch, self._reader)
+        report(reading.bugs)
+        await self._read.put(Read(batch, reading, done, began))
+
+    @Service.task
+    async def _hand_on(self) -> None:
+        """What this raises ends the worker.
 
         Raises:
             posttrail.errors.Retry: an earlier batch was lost on its way here; start anew.
         """
-        started = time.monotonic()
-        self.idle.clear()
-        try:
-            reading = read(batch, self._reader)
-            report(reading.bugs)
-            await self._output.deliver(reading.facts, reading.letters)
-            self._progress.delivered(batch)
-        finally:
+        while True:
+            work = await self._read.get()
+            await self._output.deliver(work.reading.facts, work.reading.letters)
+            self._progress.delivered(work.batch)
+            work.done()
+            self._count(work)
+
+    def _count(self, work: Read) -> None:
+        """The metrics count what is done, so that they add up."""
+        count(work.reading.tally)
+        PROCESSOR_BATCH.observe(time.monotonic() - work.began)
+        self._in_hand -= 1
+        if not self._in_hand:
             self.idle.set()
-        count(reading.tally)
-        PROCESSOR_BATCH.observe(time.monotonic() - started)
 
 
 def count(tally: Tally) -> None:
-    """Add a batch to the metrics; called once it is done, so that they add up."""
+    """Add a batch to the metrics."""
     for kind, lines in tally.lines.items():
         LINES.labels(kind).inc(lines)
     for (component, action), lines in tally.ignored.items():

@@ -35,7 +35,6 @@ class Worker(faust.Worker):
         """Called by Faust once lines flow."""
         log.info("ready")
         service.ready()
-        service.ready()
         self.add_future(self._show_life())
 
     async def _show_life(self) -> None:
@@ -46,7 +45,6 @@ class Worker(faust.Worker):
 
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         log.info("stopping", signal=signal.name)
-        service.stopping()
         service.stopping()
         self._watchdog.stopping(Exit.OK)
         super()._schedule_shutdown(signal)

@@ -1,0 +1,129 @@
+"""The whole import as a user starts it: all stages, Kafka and PostgreSQL on this machine.
+
+Lines a second from the first line read to the last row visible, and where the CPU time went. The
+log is made beforehand (benchmarks/traffic.py); `--lines 5000000` is the run that RESULTS.md tells.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from benchmarks.traffic import rounds
+
+PROGRAM = [sys.executable, "-m", "posttrail.cli"]
+PATIENCE_S = 3600
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What one program has used."""
+
+    cpu: float
+    """Seconds of user and system time, its children's included."""
+    rss: int
+    """Bytes it holds now; pages that PostgreSQL's processes share are counted once for each."""
+
+
+def _usage(pid: int) -> Usage:
+    """Of a process and all its descendants."""
+    top = psutil.Process(pid)
+    found = [top, *top.children(recursive=True)]
+    cpu = 0.0
+    for process in found:
+        times = process.cpu_times()
+        cpu += times.user + times.system
+    return Usage(cpu, sum(process.memory_info().rss for process in found))
+
+
+def _posttrail(*words: str) -> str:
+    done = subprocess.run([*PROGRAM, *words], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+@contextmanager
+def running(processors: int, sinks: int) -> Iterator[dict[str, int]]:
+    """Everything of `posttrail up` in a home of its own; yields name -> pid."""
+    with tempfile.TemporaryDirectory(prefix="posttrail-bench-") as home:
+        os.environ["POSTTRAIL_HOME"] = home
+        _posttrail("up", "--detach", "--processors", str(processors), "--sinks", str(sinks))
+        try:
+            state = json.loads((Path(home) / "run" / "state.json").read_text())
+            yield {each["name"]: each["pid"] for each in state["servers"] + state["stages"]}
+        finally:
+            _posttrail("down")
+
+
+def _write_log(path: Path, lines: int, *, long: bool, hosts: int) -> int:
+    written = 0
+    with path.open("w") as file:
+        for text in rounds(lines, long=long, hosts=hosts):
+            file.write(text)
+            written += text.count("\n")
+    return written
+
+
+def _import(path: Path) -> tuple[float, float]:
+    """Wall seconds until all is visible, and the producer's CPU seconds."""
+    began = time.perf_counter()
+    before = os.times()
+    subprocess.run([*PROGRAM, "produce", "file", str(path)], check=True)
+    after = os.times()
+    _posttrail("status", "--wait-idle", str(PATIENCE_S), "--json")
+    producer = after.children_user - before.children_user
+    producer += after.children_system - before.children_system
+    return time.perf_counter() - began, producer
+
+
+def measure(lines: int, *, long: bool, hosts: int, processors: int, sinks: int) -> Iterator[str]:
+    """Import so many lines; what there is to say, line by line."""
+    with tempfile.TemporaryDirectory() as directory, running(processors, sinks) as pids:
+        log = Path(directory) / "mail.log"
+        written = _write_log(log, lines, long=long, hosts=hosts)
+        before = {name: _usage(pid) for name, pid in pids.items()}
+        wall, producer = _import(log)
+        after = {name: _usage(pid) for name, pid in pids.items()}
+        rows = json.loads(_posttrail("status", "--json"))["rows"]
+    yield (
+        f"{'long' if long else 'short'} ids, {hosts} hosts, {processors} processors, {sinks} "
+        f"sinks: {written:,} lines in {wall:.1f} s, {written / wall:,.0f} lines/s; rows {rows}"
+    )
+    spent = {"producer": producer}
+    spent |= {name: after[name].cpu - before[name].cpu for name in pids}
+    for name, cpu in spent.items():
+        held = f", RSS {after[name].rss >> 20} MiB" if name in after else ""
+        yield f"  {name:>12}: CPU {cpu / written * 1e6:.1f} us a line{held}"
+    yield f"  {'all':>12}: CPU {sum(spent.values()) / written * 1e6:.1f} us a line"
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=200_000)
+    parser.add_argument("--hosts", type=int, default=6)
+    parser.add_argument("--processors", type=int, default=1)
+    parser.add_argument("--sinks", type=int, default=1)
+    parser.add_argument("--ids", choices=["long", "short", "both"], default="both")
+    given = parser.parse_args()
+    for kind in ("long", "short"):
+        if given.ids in (kind, "both"):
+            for line in measure(
+                given.lines,
+                long=kind == "long",
+                hosts=given.hosts,
+                processors=given.processors,
+                sinks=given.sinks,
+            ):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
