@@ -38,7 +38,7 @@ _FROM_COLUMNS = (
     "client_port, client_addr, orig_client_addr, client_name, sasl_method, sasl_username, "
     "sasl_sender, orig_queue_id, orig_client_name, requeued_from, sender, verp_id, verp_sender, "
     "message_id, resent_message_id, subject, status, reason, proto, helo, bounce_ids, delay_ids, "
-    "dsn_ids, partial, ambiguous, sender_rank, status_order, reason_order"
+    "dsn_ids, line_ids, partial, ambiguous, sender_rank, status_order, reason_order"
 )
 _TO_COLUMNS = (
     "queue_id, host, instance, born, recipient, orig_recipient, t_first, t_last, t, origin_offset, "

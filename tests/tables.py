@@ -56,7 +56,7 @@ class Store:
     def empty(self) -> None:
         """Forget all rows."""
         with self.connection, self.connection.cursor() as cursor:
-            for table in TABLES:
+            for table in (*TABLES[:5], "short_bundle"):
                 cursor.execute(f"DELETE FROM {table}")
 
     def close(self) -> None:

@@ -30,12 +30,16 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 _encode = msgspec.json.Encoder().encode
 _NO_SENDER = (None, None, None, None)
 _NULLS = tuple("\t".join([NULL] * n) for n in range(5))
-_MAIL_TABS = 38
+_MAIL_TABS = 39
 _RECIPIENT_TABS = 29
 
 
 def _ids(ids: frozenset[str]) -> str | None:
     return text_array(sorted(ids)) if ids else None
+
+
+def _lines(row: MailRow) -> str | None:
+    return number_array(sorted(row.lines)) if row.lines else None
 
 
 def mail_values(row: MailRow) -> list[Value]:
@@ -45,7 +49,7 @@ def mail_values(row: MailRow) -> list[Value]:
         *row.largest, *row.addresses, *(row.sender or _NO_SENDER),
         row.status_order and number_array(row.status_order), row.status,
         row.reason_order and number_array(row.reason_order), row.reason,
-        _ids(row.bounce_ids), _ids(row.delay_ids), _ids(row.dsn_ids),
+        _ids(row.bounce_ids), _ids(row.delay_ids), _ids(row.dsn_ids), _lines(row),
         row.partial, row.ambiguous,
     ]  # fmt: skip
 
@@ -71,7 +75,7 @@ def mail_line(row: MailRow) -> str:
         f"{queue_id}\t{host}\t{instance}\t{born}\t{row.t_first}\t{row.t_last}\t{NULL}\t"
         + "\t".join(largest)
         + f"\t{client or NULL}\t{orig_client or NULL}\t{sender}\t{status}\t{_NULLS[2]}"
-        f"\t{NULL}\t{NULL}\t{NULL}\t{row.partial}\t{row.ambiguous}"
+        f"\t{NULL}\t{NULL}\t{NULL}\t{_lines(row) or NULL}\t{row.partial}\t{row.ambiguous}"
     )
     return joined if is_plain(joined, _MAIL_TABS) else line(mail_values(row))
 

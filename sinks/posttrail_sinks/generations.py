@@ -110,23 +110,24 @@ class Generation:
 
     def holds(self, fact: ShortFact, opening: str | None, lifetime: int) -> bool:
         """Whether the next fact in order belongs to this mail, and not to a younger one."""
-        born = born_of(fact)
-        if born <= self.born:
-            return True  # ids are given in order: no younger mail can be that old
-        if opening == "arrival":
-            return self._is_late_arrival(fact, born)
-        if self.closed is not None:
-            # The id cannot have been free before the removal.
-            return born < self.closed if opening else fact.t <= self.closed + LATE
-        if fact.t - self.last > lifetime:
-            return False
-        return fact.component != "cleanup" or self._is_being_made(fact.t)
+        # Ids are given in order: no younger mail can be that old.
+        return self._goes_on(fact, opening, lifetime) or born_of(fact) <= self.born
 
-    def _is_late_arrival(self, fact: ShortFact, born: int) -> bool:
+    def _goes_on(self, fact: ShortFact, opening: str | None, lifetime: int) -> bool:
+        """The same, whatever birth the fact would tell."""
+        if opening == "arrival":
+            return self._is_late_arrival(fact)
+        if self.closed is None:
+            is_alive = fact.t - self.last <= lifetime
+            return is_alive and (fact.component != "cleanup" or self._is_being_made(fact.t))
+        # The id cannot have been free before the removal.
+        return fact.t <= self.closed + LATE if opening is None else born_of(fact) < self.closed
+
+    def _is_late_arrival(self, fact: ShortFact) -> bool:
         """pickup and smtpd may log after cleanup did, which had opened the mail then."""
         if self.arrived:
             return False
-        return fact.t - self.first <= LATE if self.closed is None else born < self.closed
+        return fact.t - self.first <= LATE if self.closed is None else born_of(fact) < self.closed
 
     def _is_being_made(self, t: int) -> bool:
         """cleanup is done with a mail before it is delivered."""

@@ -5,6 +5,7 @@ batching of facts do not matter. Pure; knows no connection. Which mail a fact be
 decided before.
 """
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -69,7 +70,7 @@ class MailRow:
 
     __slots__ = (
         "addresses", "ambiguous", "bounce_ids", "delay_ids", "dsn_ids", "expired_at", "key",
-        "largest", "partial", "reason", "reason_order", "sender", "status", "status_order",
+        "largest", "lines", "partial", "reason", "reason_order", "sender", "status", "status_order",
         "t_first", "t_last",
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ class MailRow:
         self.bounce_ids: frozenset[str] = frozenset()
         self.delay_ids: frozenset[str] = frozenset()
         self.dsn_ids: frozenset[str] = frozenset()
+        self.lines: set[int] = set()
         self.partial = True
         self.ambiguous = False
 
@@ -101,6 +103,7 @@ class MailRow:
 
     def learn(self, fact: FromFact) -> None:
         """Take what a line about the mail as a whole tells."""
+        self.lines.add(packed(fact.origin, fact.ordinal))
         largest = self.largest
         for at, value in enumerate(_largest_of(fact)):
             if value is not None and (largest[at] is None or value > largest[at]):
@@ -182,18 +185,25 @@ class Rows:
 
     def add(self, fact: FromFact | ToFact, born: int) -> None:
         """Merge a fact into the rows of the mail that was born then."""
-        key = (fact.queue_id, fact.host, fact.instance, born)
+        self.add_all((fact,), (fact.queue_id, fact.host, fact.instance, born))
+
+    def add_all(self, facts: Sequence[FromFact | ToFact], key: MailKey) -> None:
+        """Merge facts of one mail into its rows."""
         mail = self.mails.get(key)
         if mail is None:
-            mail = self.mails[key] = MailRow(key, fact.t)
-        mail.see(fact)
-        if isinstance(fact, FromFact):
-            mail.learn(fact)
-            return
+            mail = self.mails[key] = MailRow(key, facts[0].t)
+        for fact in facts:
+            mail.see(fact)
+            if isinstance(fact, FromFact):
+                mail.learn(fact)
+            else:
+                self._add_attempt(fact, key)
+
+    def _add_attempt(self, fact: ToFact, mail: MailKey) -> None:
         orig_recipient = fact.recipient if fact.orig_recipient is None else fact.orig_recipient
-        recipient_key = (*key, fact.recipient, orig_recipient)
-        recipient = self.recipients.get(recipient_key)
+        key = (*mail, fact.recipient, orig_recipient)
+        recipient = self.recipients.get(key)
         if recipient is None:
-            self.recipients[recipient_key] = RecipientRow(recipient_key, fact)
+            self.recipients[key] = RecipientRow(key, fact)
         else:
             recipient.learn(fact)

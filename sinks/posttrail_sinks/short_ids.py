@@ -18,22 +18,15 @@ IdKey: TypeAlias = tuple[str, str, str]
 """(queue_id, host, instance)."""
 
 
-class Stored(msgspec.Struct, frozen=True, gc=False):
-    """A fact as table short_fact holds it."""
+class Bundle(msgspec.Struct, frozen=True, gc=False):
+    """Facts of one id as a row of table short_bundle holds them: they share all but their text."""
 
-    fact: ShortFact
+    facts: list[ShortFact]
+    """At least one; the first names the row."""
     received: int
-    """When it came, microseconds since 1970 UTC."""
+    """When they came, microseconds since 1970 UTC."""
     born: int | None
-    """Of the mail in whose rows it is merged; None while it waits."""
-
-
-class Move(msgspec.Struct, frozen=True, gc=False):
-    """A stored fact that belongs to another mail than was thought."""
-
-    fact: ShortFact
-    old: int | None
-    new: int | None
+    """Of the mail in whose rows they are merged; None while they wait."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -47,8 +40,10 @@ class Span(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """What a batch changes about mails of short ids."""
 
-    inserts: list[Stored]
-    moves: list[Move]
+    inserts: list[Bundle]
+    undone: list[Bundle]
+    """Stored bundles of which facts belong to another mail than was thought; others take their
+    place."""
     gone: dict[MailKey, int]
     """Mails whose rows are made anew, and the time of the first of their facts."""
     aside: list[ShortFact]
@@ -66,7 +61,7 @@ class Decision:
     def __init__(
         self,
         key: IdKey,
-        stored: Sequence[Stored],
+        stored: Sequence[Bundle],
         new: Iterable[ShortFact],
         now: int,
         policy: Policy,
@@ -83,13 +78,15 @@ class Decision:
         self.key = key
         self._now = now
         self._policy = policy
-        self._stored = {id(entry.fact): entry for entry in stored}
-        known = {fact_id(entry.fact) for entry in stored}
-        fresh = {fact_id(fact): fact for fact in new}
-        self._new = [fact for identity, fact in fresh.items() if identity not in known]
-        facts = [entry.fact for entry in stored]
-        facts += self._new
-        self._generations = assign(facts, policy.generation_days * DAY)
+        self._stored = stored
+        self._bundles = {id(fact): bundle for bundle in stored for fact in bundle.facts}
+        facts = {fact_id(fact): fact for bundle in stored for fact in bundle.facts}
+        known = len(facts)
+        for fact in new:
+            facts.setdefault(fact_id(fact), fact)
+        every = list(facts.values())
+        self._new = every[known:]
+        self._generations = assign(every, policy.generation_days * DAY)
 
     def first(self) -> int:
         """The time of the first fact."""
@@ -105,7 +102,7 @@ class Decision:
         return any(
             generation.first < horizon
             and not generation.arrived
-            and not any(id(fact) in self._stored for fact in generation.facts)
+            and not any(id(fact) in self._bundles for fact in generation.facts)
             for generation in self._generations
         )
 
@@ -114,7 +111,7 @@ class Decision:
 
         Only a mail of which no fact is kept any more: where some are, they decide.
         """
-        kept = {entry.born for entry in self._stored.values()}
+        kept = {bundle.born for bundle in self._stored}
         found = [span for span in spans if span.born not in kept]
         left = []
         for fact in self._new:
@@ -123,8 +120,7 @@ class Decision:
                 left.append(fact)
             else:
                 rows.add(fact, span.born)
-        stored = list(self._stored.values())
-        return Decision(self.key, stored, left, self._now, self._policy)
+        return Decision(self.key, self._stored, left, self._now, self._policy)
 
     def enter(self, plan: Plan, rows: Rows) -> None:
         """Put into the plan what is to be kept and moved, and into rows what is to be merged."""
@@ -132,13 +128,17 @@ class Decision:
         gone = self._move(plan, targets) if self._stored else set()
         for generation, target in zip(self._generations, targets, strict=True):
             if target is not None and target < self._policy.oldest_born(self._now):
-                plan.aside.extend(fact for fact in generation.facts if not self._is_merged(fact))
+                plan.aside.extend(fact for fact in generation.facts if not self._has_rows(fact))
             else:
                 self._keep(generation, target, gone, plan, rows)
 
-    def _is_merged(self, fact: ShortFact) -> bool:
-        entry = self._stored.get(id(fact))
-        return entry is not None and entry.born is not None
+    def _has_rows(self, fact: ShortFact) -> bool:
+        bundle = self._bundles.get(id(fact))
+        return bundle is not None and bundle.born is not None
+
+    def _is_merged(self, fact: ShortFact, target: int) -> bool:
+        bundle = self._bundles.get(id(fact))
+        return bundle is not None and bundle.born == target
 
     def _target(self, generation: Generation) -> int | None:
         """In which mail's rows the facts belong: in none while they wait for the opening line."""
@@ -146,43 +146,57 @@ class Decision:
 
     def _waits(self, generation: Generation) -> bool:
         received = [
-            entry.received
+            self._bundles[id(fact)].received
             for fact in generation.facts
-            if (entry := self._stored.get(id(fact))) is not None
+            if id(fact) in self._bundles
         ]
         return self._now - min(received, default=self._now) < self._policy.orphan_us
 
     def _move(self, plan: Plan, targets: Sequence[int | None]) -> set[int]:
-        """Note the stored facts that move; returns the mails that lose some."""
+        """Bundle the stored facts that move anew; returns the mails that lose some."""
+        target_of = {
+            id(fact): target
+            for generation, target in zip(self._generations, targets, strict=True)
+            for fact in generation.facts
+        }
         gone: set[int] = set()
-        for generation, target in zip(self._generations, targets, strict=True):
-            for fact in generation.facts:
-                entry = self._stored.get(id(fact))
-                if entry is None or entry.born == target:
-                    continue
-                plan.moves.append(Move(fact, entry.born, target))
-                if entry.born is not None:
-                    gone.add(entry.born)
+        for bundle in self._stored:
+            parts: dict[int | None, list[ShortFact]] = {}
+            for fact in bundle.facts:
+                # A fact that is stored twice is not among the generations' facts twice.
+                target = target_of.get(id(fact), bundle.born)
+                parts.setdefault(target, []).append(fact)
+            if parts.keys() == {bundle.born}:
+                continue
+            plan.undone.append(bundle)
+            plan.inserts.extend(Bundle(part, bundle.received, born) for born, part in parts.items())
+            if bundle.born is not None:
+                gone.add(bundle.born)
         for born in gone:
-            of_mail = (entry for entry in self._stored.values() if entry.born == born)
-            plan.gone[*self.key, born] = min(entry.fact.t for entry in of_mail)
+            facts = (fact for one in self._stored if one.born == born for fact in one.facts)
+            plan.gone[*self.key, born] = min(fact.t for fact in facts)
         return gone
 
     def _keep(
         self, generation: Generation, target: int | None, gone: set[int], plan: Plan, rows: Rows
     ) -> None:
-        for fact in generation.facts:
-            entry = self._stored.get(id(fact))
-            if entry is None:
-                plan.inserts.append(Stored(fact, self._now, target))
-            if target is None:
-                continue
-            if entry is None or entry.born != target or target in gone:
-                rows.add(fact, target)
+        bundles = self._bundles
+        fresh = generation.facts
+        if bundles:
+            fresh = [fact for fact in fresh if id(fact) not in bundles]
+        if fresh:
+            plan.inserts.append(Bundle(fresh, self._now, target))
+        if target is None:
+            return
+        merged = generation.facts
+        if bundles and target not in gone:
+            merged = [fact for fact in merged if not self._is_merged(fact, target)]
+        if merged:
+            rows.add_all(merged, (*self.key, target))
 
 
 def decide(
-    stored: Mapping[IdKey, Sequence[Stored]],
+    stored: Mapping[IdKey, Sequence[Bundle]],
     new: Mapping[IdKey, Iterable[ShortFact]],
     now: int,
     policy: Policy,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter
 
+import msgspec
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 from posttrail.records import AnyFact, FromFact, GapFact, NoqueueFact, ToFact, encode_fact
@@ -16,7 +17,7 @@ from posttrail_sinks.generations import ShortFact, kind
 from posttrail_sinks.merge import Rows
 from posttrail_sinks.prepared import Prepared
 from posttrail_sinks.queries import query
-from posttrail_sinks.short_ids import IdKey, Move, Plan, Stored, id_key
+from posttrail_sinks.short_ids import Bundle, IdKey, Plan, id_key
 
 _noqueue_of = attrgetter(
     "host", "instance", "component", "service", "pid", "action", "phase", "client_name",
@@ -26,7 +27,8 @@ _noqueue_of = attrgetter(
 
 
 _key_of = attrgetter("key")
-_SHORT_TABS = 9
+_encode = msgspec.json.Encoder().encode
+_BUNDLE_TABS = 9
 
 
 def _noqueue(fact: NoqueueFact) -> str:
@@ -55,21 +57,22 @@ def _identity(fact: ShortFact) -> list[Value]:
     return [*id_key(fact), *fact.origin, fact.ordinal, kind(fact)]
 
 
-def _short(entry: Stored) -> str:
-    fact = entry.fact
+def _bundle(bundle: Bundle) -> str:
+    fact = bundle.facts[0]
     partition, offset = fact.origin
-    born = NULL if entry.born is None else entry.born
+    born = NULL if bundle.born is None else bundle.born
+    facts = _encode(bundle.facts).decode()
     joined = (
         f"{fact.queue_id}\t{fact.host}\t{fact.instance}\t{partition}\t{offset}\t{fact.ordinal}"
-        f"\t{kind(fact)}\t{entry.received}\t{born}\t{encode_fact(fact).decode()}"
+        f"\t{kind(fact)}\t{bundle.received}\t{born}\t{facts}"
     )
-    if is_plain(joined, _SHORT_TABS):
+    if is_plain(joined, _BUNDLE_TABS):
         return joined
-    return line([*_identity(fact), entry.received, entry.born, encode_fact(fact).decode()])
+    return line([*_identity(fact), bundle.received, bundle.born, facts])
 
 
-def _move(move: Move) -> str:
-    return line([*_identity(move.fact), move.old, move.new])
+def _undone(bundle: Bundle) -> str:
+    return line([*_identity(bundle.facts[0]), bundle.born])
 
 
 def _fill(cursor: Cursor, name: str, lines: Iterable[str]) -> None:
@@ -104,6 +107,6 @@ def stage(cursor: Cursor, prepared: Prepared, plan: Plan, short_rows: Rows) -> N
     _fill(cursor, "noqueue", map(_noqueue, prepared.noqueue))
     _fill(cursor, "gap", map(_gap, prepared.gaps))
     _fill(cursor, "aside", (_aside(fact, why, prepared.now) for fact, why in aside))
-    _fill(cursor, "short", map(_short, plan.inserts))
-    _fill(cursor, "move", map(_move, plan.moves))
+    _fill(cursor, "bundle", map(_bundle, plan.inserts))
+    _fill(cursor, "undone", map(_undone, plan.undone))
     _fill(cursor, "gone", (line((*key, first)) for key, first in plan.gone.items()))

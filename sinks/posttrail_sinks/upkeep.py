@@ -27,7 +27,7 @@ class Upkept(msgspec.Struct, frozen=True):
     gave_up_waiting: int
     """Short ids whose lines have become partial rows."""
     forgotten: int
-    """Facts of short ids that are kept no longer; their rows stay."""
+    """Bundles of facts of short ids that are kept no longer; their rows stay."""
 
 
 def keep_up(connection: Connection, writer: Writer) -> Upkept:

@@ -13,13 +13,14 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  # it is 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
 from posttrail.errors import Retry
-from posttrail.records import AnyFact, FromFact, ToFact, decode_fact
+from posttrail.records import AnyFact, FromFact, ToFact
 from posttrail_sinks import partitions, prepared, short_ids
+from posttrail_sinks.generations import ShortFact
 from posttrail_sinks.merge import Rows
 from posttrail_sinks.policy import DAY, Policy
 from posttrail_sinks.prepared import Prepared
 from posttrail_sinks.queries import query
-from posttrail_sinks.short_ids import Decision, IdKey, Plan, Span, Stored
+from posttrail_sinks.short_ids import Bundle, Decision, IdKey, Plan, Span
 from posttrail_sinks.staging import stage, stage_ids
 
 
@@ -89,14 +90,16 @@ class Writer:
         return short_ids.plan(decisions, rows)
 
 
-def _load(cursor: Cursor) -> dict[IdKey, list[Stored]]:
+_decode: msgspec.json.Decoder[list[ShortFact]] = msgspec.json.Decoder(list[FromFact | ToFact])
+
+
+def _load(cursor: Cursor) -> dict[IdKey, list[Bundle]]:
     """The facts kept of the staged ids."""
-    cursor.execute(query("load_short"))
-    found: dict[IdKey, list[Stored]] = {}
-    for queue_id, host, instance, received, born, text in cursor:
-        fact = decode_fact(text.encode())
-        assert isinstance(fact, FromFact | ToFact)
-        found.setdefault((queue_id, host, instance), []).append(Stored(fact, received, born))
+    cursor.execute(query("load_bundles"))
+    found: dict[IdKey, list[Bundle]] = {}
+    for queue_id, host, instance, received, born, facts in cursor:
+        bundle = Bundle(_decode.decode(facts), received, born)
+        found.setdefault((queue_id, host, instance), []).append(bundle)
     return found
 
 
@@ -138,7 +141,7 @@ def _merge(cursor: Cursor, batch: Prepared, plan: Plan, short_rows: Rows) -> Wri
         written["log_gap"] = _run(cursor, "insert_gap")
     if batch.aside or plan.aside:
         written["set_aside"] = _run(cursor, "insert_aside")
-    _keep_short(cursor, plan)
+    _keep_bundles(cursor, plan)
     return Written(written)
 
 
@@ -154,11 +157,11 @@ def _close_expired(cursor: Cursor, *parts: Rows) -> None:
         _run(cursor, "expire_recipients", _bounds(open_births))
 
 
-def _keep_short(cursor: Cursor, plan: Plan) -> None:
-    if plan.inserts:
-        _run(cursor, "insert_short")
-    if plan.moves and _run(cursor, "move_short") != len(plan.moves):
+def _keep_bundles(cursor: Cursor, plan: Plan) -> None:
+    if plan.undone and _run(cursor, "delete_undone") != len(plan.undone):
         raise Retry("another session worked on the same short ids")
+    if plan.inserts:
+        _run(cursor, "insert_bundles")
 
 
 def _bounds(times: Iterable[int]) -> dict[str, int]:

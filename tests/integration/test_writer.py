@@ -232,7 +232,7 @@ def test_facts_of_short_ids_are_forgotten_and_their_rows_stay(store: Store) -> N
     store.write(facts)
     before = store.dump()
     store.now += 8 * DAY
-    assert keep_up(store.connection, store.writer).forgotten == 4
+    assert keep_up(store.connection, store.writer).forgotten == 1
 
     store.write(facts[2:])
     store.write(facts[1:2])

@@ -6,8 +6,7 @@ FROM (
         ('DELETE', 'delivery_from'),
         ('SELECT', 'delivery_to'), ('INSERT', 'delivery_to'), ('UPDATE', 'delivery_to'),
         ('DELETE', 'delivery_to'),
-        ('SELECT', 'short_fact'), ('INSERT', 'short_fact'), ('UPDATE', 'short_fact'),
-        ('DELETE', 'short_fact'),
+        ('SELECT', 'short_bundle'), ('INSERT', 'short_bundle'), ('DELETE', 'short_bundle'),
         ('INSERT', 'noqueue'), ('INSERT', 'log_gap'), ('INSERT', 'set_aside'),
         ('SELECT', 'sink_offset'), ('INSERT', 'sink_offset'), ('UPDATE', 'sink_offset')
 ) AS needed (right_name, object_name)

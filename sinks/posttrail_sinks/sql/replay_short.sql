@@ -13,12 +13,28 @@ WHERE l.fact <> s.fact AND NOT EXISTS (
     SELECT FROM {shadow}.replay_moving AS m
     WHERE m.queue_id = s.queue_id AND m.host = s.host AND m.instance = s.instance
 );
-DELETE FROM short_fact AS f
-USING {shadow}.swapped_id AS i, {shadow}.replay_read AS w
-WHERE i.queue_id = f.queue_id AND i.host = f.host AND i.instance = f.instance
-  AND w.part = f.origin_partition
-  AND f.origin_offset >= w.first_offset AND f.origin_offset < w.end_offset;
-INSERT INTO short_fact
-SELECT f.* FROM {shadow}.short_fact AS f
+CREATE TABLE {shadow}.kept_fact AS
+SELECT f.*
+FROM short_fact AS f
 JOIN {shadow}.swapped_id AS i USING (queue_id, host, instance)
+WHERE NOT EXISTS (
+    SELECT FROM {shadow}.replay_read AS w
+    WHERE w.part = f.origin_partition
+      AND f.origin_offset >= w.first_offset AND f.origin_offset < w.end_offset
+);
+DELETE FROM short_bundle AS b
+USING {shadow}.swapped_id AS i
+WHERE i.queue_id = b.queue_id AND i.host = b.host AND i.instance = b.instance;
+INSERT INTO short_bundle (
+    queue_id, host, instance, origin_offset, origin_partition, ordinal, kind, received, born, facts
+)
+SELECT
+    queue_id, host, instance, origin_offset, origin_partition, ordinal, kind, received, born,
+    '[' || fact || ']'
+FROM (
+    SELECT * FROM {shadow}.kept_fact
+    UNION ALL
+    SELECT f.* FROM {shadow}.short_fact AS f
+    JOIN {shadow}.swapped_id AS i USING (queue_id, host, instance)
+) AS f
 ON CONFLICT DO NOTHING

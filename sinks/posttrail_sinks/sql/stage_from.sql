@@ -8,6 +8,6 @@ CREATE TEMP TABLE IF NOT EXISTS stage_from (
     client_addr inet, orig_client_addr inet,
     sender_rank smallint, sender text, verp_id text, verp_sender text,
     status_order bigint[], status text, reason_order bigint[], reason text,
-    bounce_ids text[], delay_ids text[], dsn_ids text[],
+    bounce_ids text[], delay_ids text[], dsn_ids text[], line_ids bigint[],
     partial boolean, ambiguous boolean
 ) ON COMMIT DELETE ROWS

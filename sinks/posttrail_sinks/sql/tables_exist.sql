@@ -1,3 +1,3 @@
 SELECT
     'delivery_from'::regclass, 'delivery_to'::regclass, 'noqueue'::regclass, 'log_gap'::regclass,
-    'set_aside'::regclass, 'short_fact'::regclass
+    'set_aside'::regclass, 'short_bundle'::regclass

@@ -6,7 +6,7 @@ INSERT INTO delivery_from AS d (
     sasl_username, sasl_sender, orig_queue_id, orig_client_name, requeued_from, message_id,
     resent_message_id, subject, proto, helo, client_addr, orig_client_addr,
     sender_rank, sender, verp_id, verp_sender, status_order, status, reason_order, reason,
-    bounce_ids, delay_ids, dsn_ids, partial, ambiguous
+    bounce_ids, delay_ids, dsn_ids, line_ids, partial, ambiguous
 )
 SELECT
     queue_id, host, instance, instant(born), instant(t_first), instant(t_last),
@@ -14,7 +14,7 @@ SELECT
     sasl_method, sasl_username, sasl_sender, orig_queue_id, orig_client_name, requeued_from,
     message_id, resent_message_id, subject, proto, helo, client_addr, orig_client_addr,
     sender_rank, sender, verp_id, verp_sender, status_order, status, reason_order, reason,
-    bounce_ids, delay_ids, dsn_ids, partial, ambiguous
+    bounce_ids, delay_ids, dsn_ids, line_ids, partial, ambiguous
 FROM stage_from  -- which holds them in the order of the key
 ON CONFLICT (queue_id, host, instance, born) DO UPDATE SET
     t_first = LEAST(d.t_first, excluded.t_first),
@@ -40,7 +40,6 @@ ON CONFLICT (queue_id, host, instance, born) DO UPDATE SET
     client_addr = GREATEST(d.client_addr, excluded.client_addr),
     orig_client_addr = GREATEST(d.orig_client_addr, excluded.orig_client_addr),
     -- What qmgr logs is the sender after rewriting: it beats what pickup and cleanup log.
-    -- What qmgr logs is the sender after rewriting: it beats what pickup and cleanup log.
     verp_id = CASE WHEN excluded.sender_rank IS NULL OR ((d.sender_rank, d.sender, coalesce(d.verp_id, ''), coalesce(d.verp_sender, ''))
         >= (excluded.sender_rank, excluded.sender, coalesce(excluded.verp_id, ''),
             coalesce(excluded.verp_sender, '')))
@@ -62,5 +61,7 @@ ON CONFLICT (queue_id, host, instance, born) DO UPDATE SET
     bounce_ids = set_union(d.bounce_ids, excluded.bounce_ids),
     delay_ids = set_union(d.delay_ids, excluded.delay_ids),
     dsn_ids = set_union(d.dsn_ids, excluded.dsn_ids),
+    line_ids = CASE WHEN excluded.line_ids IS NULL OR d.line_ids @> excluded.line_ids
+        THEN d.line_ids ELSE set_union(d.line_ids, excluded.line_ids) END,
     partial = d.partial AND excluded.partial,
     ambiguous = d.ambiguous OR excluded.ambiguous

@@ -1,0 +1,1 @@
+COPY stage_bundle FROM STDIN (NULL E'\x02')

@@ -1,1 +1,0 @@
-COPY stage_move FROM STDIN (NULL E'\x02')

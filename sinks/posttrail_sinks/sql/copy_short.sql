@@ -1,1 +1,0 @@
-COPY stage_short FROM STDIN (NULL E'\x02')

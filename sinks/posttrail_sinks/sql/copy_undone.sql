@@ -1,0 +1,1 @@
+COPY stage_undone FROM STDIN (NULL E'\x02')
