@@ -206,7 +206,7 @@ def refusals(rng: random.Random, number: int) -> list[AnyFact]:
     """Refusals before a queue id existed."""
     return [
         NoqueueFact(
-            t=START + rng.randrange(100) * SECOND, host="mx1", instance="postfix",
+            t=START + rng.randrange(100 * SECOND), host="mx1", instance="postfix",
             component="smtpd", origin=(0, 1_000_000 + n), ordinal=rng.randrange(2),
             action="reject", phase="RCPT", client_addr="203.0.113.9", recipient="x@example.org",
         )

@@ -94,8 +94,8 @@ def _attempt(fact: ToFact) -> Attempt:
 def _attempts(row: RecipientRow) -> tuple[str, str]:
     """The columns attempt_ids and attempts."""
     if len(row.attempts) == 1:
-        (only,) = row.attempts
-        return f"{{{only}}}", _encode((_attempt(row.shown),)).decode()
+        ((only, fact),) = row.attempts.items()
+        return f"{{{only}}}", _encode((_attempt(fact),)).decode()
     newest = [_attempt(fact) for fact in row.newest()]
     return number_array(sorted(row.attempts)), _encode(newest).decode()
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from posttrail.records import Fact, FromFact, ToFact
-from posttrail_sinks.packing import packed
+from posttrail_sinks.packing import attempt_id, packed
 
 MailKey: TypeAlias = tuple[str, str, str, int]
 """(queue_id, host, instance, born): born in microseconds since 1970 UTC."""
@@ -157,7 +157,7 @@ class RecipientRow:
         self.t_first = self.t_last = fact.t
         self.order = attempt_order(fact)
         self.shown = fact
-        self.attempts = {packed(fact.origin, fact.ordinal): fact}
+        self.attempts = {attempt_id(fact): fact}
 
     def learn(self, fact: ToFact) -> None:
         """Take one more attempt."""
@@ -166,12 +166,13 @@ class RecipientRow:
         order = attempt_order(fact)
         if order > self.order:
             self.order, self.shown = order, fact
-        self.attempts[packed(fact.origin, fact.ordinal)] = fact
+        attempt = attempt_id(fact)
+        known = self.attempts.get(attempt)
+        if known is None or fact.origin < known.origin:
+            self.attempts[attempt] = fact
 
     def newest(self) -> list[ToFact]:
         """The attempts that are kept in full, oldest first."""
-        if len(self.attempts) == 1:
-            return [self.shown]
         in_order = sorted(self.attempts.values(), key=lambda fact: _order(fact, 0))
         return in_order[-NEWEST_ATTEMPTS:]
 

@@ -22,7 +22,7 @@ EXAMPLES = 5
 """Rows of each kind that are shown of a table."""
 
 _MAIL = ("queue_id", "host", "instance", "born")
-_LINE = ("t", "origin_partition", "origin_offset", "ordinal")
+_LINE = ("t", "line_id")
 MAIL_TABLES = {
     "delivery_from": _MAIL,
     "delivery_to": (*_MAIL, "recipient", "orig_recipient"),
@@ -45,6 +45,7 @@ def statement(name: str, table: str = "", **more: sql.Composable) -> sql.Compose
         diff=sql.Identifier(f"diff_{table}"),
         keys=_names(keys),
         row_keys=_names(keys, "r"),
+        other_keys=_names(keys, "o"),
         diff_keys=_names(keys, "d"),
         **more,
     )

@@ -15,6 +15,7 @@ from posttrail_sinks.copy_rows import mail_line, recipient_line
 from posttrail_sinks.copy_text import NULL, Value, copy_in, is_plain, line
 from posttrail_sinks.generations import ShortFact, kind
 from posttrail_sinks.merge import Rows
+from posttrail_sinks.packing import gap_id, noqueue_id
 from posttrail_sinks.prepared import Prepared
 from posttrail_sinks.queries import query
 from posttrail_sinks.short_ids import Bundle, IdKey, Plan, id_key
@@ -32,11 +33,11 @@ _BUNDLE_TABS = 9
 
 
 def _noqueue(fact: NoqueueFact) -> str:
-    return line([fact.t, *fact.origin, fact.ordinal, *_noqueue_of(fact)])
+    return line([fact.t, noqueue_id(fact), *fact.origin, fact.ordinal, *_noqueue_of(fact)])
 
 
 def _gap(fact: GapFact) -> str:
-    place = (fact.t, *fact.origin, fact.ordinal)
+    place = (fact.t, gap_id(fact), *fact.origin, fact.ordinal)
     return line([*place, fact.host, fact.source, fact.lines, fact.reason])
 
 

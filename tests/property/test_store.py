@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,18 @@ def store(dsn: str) -> Iterator[Store]:
 
 def _facts(rng: random.Random, mails: list[Mail]) -> list[AnyFact]:
     return [fact for mail in mails for fact in mail.facts] + refusals(rng, 5)
+
+
+def _sent_twice(rng: random.Random, facts: list[AnyFact]) -> list[AnyFact]:
+    """Some of the lines once more, as a shipper that delivers at least once sends them.
+
+    None with a stamp in whole seconds: that may be another line.
+    """
+    some = [fact for fact in rng.sample(facts, len(facts) // 3) if fact.t % SECOND]
+    return [
+        msgspec.structs.replace(fact, origin=(fact.origin[0], fact.origin[1] + 1_000_000))
+        for fact in some
+    ]
 
 
 def _batches(rng: random.Random, facts: list[AnyFact]) -> list[list[AnyFact]]:
@@ -64,6 +77,46 @@ def test_any_order_repetition_and_batching_gives_the_same_rows(store: Store, see
     _write_in_disorder(rng, store, facts)
 
     assert in_order == store.dump()
+
+
+@few
+@given(seeds)
+def test_lines_that_were_sent_twice_give_one_row_in_any_order(store: Store, seed: int) -> None:
+    rng = random.Random(seed)
+    facts = _facts(rng, town(rng))
+    store.empty()
+    store.write(facts)
+    once = _without_origins(store)
+    facts += _sent_twice(rng, facts)
+    store.empty()
+    store.write(facts)
+    in_order = store.dump()
+    twice = _without_origins(store)
+    store.empty()
+
+    _write_in_disorder(rng, store, facts)
+
+    assert once == twice
+    assert in_order == store.dump()
+
+
+def _without_origins(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """What the rows say of the mails: all but which line said it."""
+    return {
+        "delivery_from": store.ask(
+            "SELECT to_jsonb(f) - '{line_ids,status_order,reason_order}'::text[] "
+            "FROM delivery_from AS f ORDER BY 1"
+        ),
+        "delivery_to": store.ask(
+            "SELECT to_jsonb(r) - '{attempts,origin_partition,origin_offset}'::text[], "
+            "(SELECT jsonb_agg(a - 'origin') FROM jsonb_array_elements(r.attempts) AS a) "
+            "FROM delivery_to AS r ORDER BY 1"
+        ),
+        "noqueue": store.ask(
+            "SELECT to_jsonb(n) - '{origin_partition,origin_offset}'::text[] "
+            "FROM noqueue AS n ORDER BY 1"
+        ),
+    }
 
 
 @few

@@ -12,6 +12,10 @@ FROM (
 ) AS needed (right_name, object_name)
 WHERE NOT has_table_privilege(object_name, right_name)
 UNION ALL
+SELECT 'UPDATE (origin_partition, origin_offset) on ' || object_name
+FROM (VALUES ('noqueue'), ('log_gap')) AS needed (object_name)
+WHERE NOT has_column_privilege(object_name, 'origin_offset', 'UPDATE')
+UNION ALL
 SELECT 'EXECUTE on ' || signature
 FROM (VALUES ('make_partitions(date[])'), ('drop_partitions(date)')) AS needed (signature)
 WHERE NOT has_function_privilege(signature, 'EXECUTE')

@@ -56,7 +56,10 @@ ALTER FUNCTION drop_partitions(date) OWNER TO posttrail_owner;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON delivery_from, delivery_to TO posttrail_writer;
 GRANT SELECT, INSERT, DELETE ON short_bundle TO posttrail_writer;
-GRANT INSERT ON noqueue, log_gap, set_aside TO posttrail_writer;
+-- Of a line that was sent twice the smaller origin stays; no more of these rows is seen or changed.
+GRANT INSERT, SELECT (t, line_id, origin_partition, origin_offset),
+    UPDATE (origin_partition, origin_offset) ON noqueue, log_gap TO posttrail_writer;
+GRANT INSERT ON set_aside TO posttrail_writer;
 GRANT SELECT, INSERT, UPDATE ON sink_offset TO posttrail_writer;
 GRANT EXECUTE ON FUNCTION make_partitions(date[]), drop_partitions(date) TO posttrail_writer;
 

@@ -1,4 +1,4 @@
 CREATE TEMP TABLE IF NOT EXISTS stage_gap (
-    t bigint, origin_partition integer, origin_offset bigint, ordinal integer,
+    t bigint, line_id bigint, origin_partition integer, origin_offset bigint, ordinal integer,
     host text, source text, lines bigint, reason text
 ) ON COMMIT DELETE ROWS

@@ -34,7 +34,7 @@ ON CONFLICT (queue_id, host, instance, born, recipient, orig_recipient) DO UPDAT
     next_queue_id = CASE WHEN (excluded.is_final, excluded.t, excluded.origin_partition, excluded.origin_offset, excluded.ordinal) > (d.is_final, d.t, d.origin_partition, d.origin_offset, d.ordinal) THEN excluded.next_queue_id ELSE d.next_queue_id END,
     ambiguous = CASE WHEN (excluded.is_final, excluded.t, excluded.origin_partition, excluded.origin_offset, excluded.ordinal) > (d.is_final, d.t, d.origin_partition, d.origin_offset, d.ordinal) THEN excluded.ambiguous ELSE d.ambiguous END,
     is_final = d.is_final OR excluded.is_final,
-    attempts = CASE WHEN d.attempt_ids @> excluded.attempt_ids THEN d.attempts
+    attempts = CASE WHEN d.attempts @> excluded.attempts THEN d.attempts
         ELSE newest_attempts(d.attempts, excluded.attempts) END,
     attempt_ids = CASE WHEN d.attempt_ids @> excluded.attempt_ids THEN d.attempt_ids
         ELSE set_union(d.attempt_ids, excluded.attempt_ids) END
