@@ -130,7 +130,7 @@ class Metrics(Section):
     """Where Prometheus finds a process."""
 
     port: int | None = Field(default=None, ge=0, le=65535)
-    """Port of /metrics and /health; not set: none; 0: a free one."""
+    """Port of /metrics, /live, /ready and /health; not set: none; 0: a free one."""
     address: str = "127.0.0.1"
     """Address that the port is bound to."""
 
@@ -183,6 +183,13 @@ def config_file() -> Path | None:
 # Variables that configure the command line itself and are no settings.
 _NOT_SETTINGS = {"POSTTRAIL_CONFIG", "POSTTRAIL_HOME"}
 
+class Watch(Section):
+    """`posttrail watch`: how often it looks."""
+
+    seconds: float = Field(default=60, ge=1)
+    """Seconds from one look at Kafka and the views to the next."""
+
+
 
 def _refuse_unknown_variables() -> None:
     """pydantic-settings ignores unknown variables at the top; a typo must not pass in silence."""
@@ -203,6 +210,7 @@ def _say(error: ValidationError) -> str:
 
 def load(**given: Any) -> Settings:
     """The settings from file, environment and arguments.
+    watch: Watch = Watch()
 
     Raises:
         BadSettings: an unknown key, a value that cannot be used, a file that cannot be read.

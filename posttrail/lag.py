@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -85,15 +84,21 @@ def of_group(ask: Callable[[], T], nothing: T) -> T:
         raise
 
 
-def committed(admin: AdminClient, group: str, topic: str) -> dict[int, int]:
-    """Where a consumer group stands in Kafka's own books; only partitions that it ever did."""
+def committed(settings: Settings, group: str, topic: str, partitions: int) -> dict[int, int]:
+    """Where a consumer group stands in Kafka's own books; only partitions where it ever did.
 
-    def ask() -> dict[int, int]:
-        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        found = asked[group].result(_ANSWER_S).topic_partitions
-        return {each.partition: each.offset for each in found if each.topic == topic}
-
-    return of_group(ask, {})
+    Asked by a consumer that never joins. The admin client's own question ends the process by a null
+    pointer (librdkafka 2.16, rd_kafka_handle_OffsetFetch) when the group's coordinator is not known
+    yet or just moves: on a new cluster, and while brokers restart.
+    """
+    given = {"group.id": group, "enable.auto.commit": False, "log_level": 0}
+    consumer = Consumer({**kafka_clients.base(settings, "lag"), **given})
+    asked = [TopicPartition(topic, number) for number in range(partitions)]
+    try:
+        found = _ask(lambda: consumer.committed(asked, timeout=_ANSWER_S))
+    finally:
+        consumer.close()
+    return {each.partition: each.offset for each in found if each.offset >= 0}
 
 
 def members(admin: AdminClient, group: str) -> list[str]:
@@ -111,7 +116,8 @@ def _prober(settings: Settings) -> Iterator[Consumer]:
     consumer = Consumer(
         {
             **kafka_clients.base(settings, "lag"),
-            "group.id": f"posttrail-lag-{uuid.uuid4()}",  # never joined, never committed to
+            # Never joined, never committed to.
+            "group.id": f"{settings.kafka.prefix}{LAG_GROUP}{uuid.uuid4()}",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",

@@ -1,9 +1,9 @@
 """/metrics and /health of a process, for Prometheus and for probes. Knows no stage.
 
-`/metrics`      every metric of posttrail.metrics
-`/health/live`  200 as long as the process does its work or waits for a server; 503: restart it
-`/health/ready` 200 when all servers that it needs answer; 503: it waits
-`/health`       the state as JSON, with the status of `/health/ready`
+`/metrics`  every metric of posttrail.metrics
+`/live`     200 as long as the process does its work or waits for a server; 503: restart it
+`/ready`    200 when all servers that it needs answer; 503: it waits, and says what for
+`/health`   the state as JSON, with the status of `/ready`
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from posttrail import logs
+from posttrail import __version__, logs, metrics
 from posttrail.config import Metrics
 from posttrail.errors import BadSettings
 
@@ -24,6 +24,8 @@ class Health(msgspec.Struct, frozen=True):
 
     live: bool
     ready: bool
+    reason: str = ""
+    """Why it is not ready, in one line; empty when it is."""
     detail: dict[str, Any] = {}
     """What a person wants to know: counts, lag, the last error."""
 
@@ -64,6 +66,9 @@ def serve(settings: Metrics, health: Callable[[], Health]) -> Server | None:
             f"{settings.port}: {error.strerror}"
         ) from error
     http.daemon_threads = True
+    metrics.BUILD.labels(__version__).set(1)
+    metrics.LIVE.set_function(lambda: health().live)
+    metrics.READY.set_function(lambda: health().ready)
     server = Server(http)
     url = f"http://{settings.address}:{server.port}/metrics"
     logs.logger("metrics").info("metrics are served", url=url)
@@ -78,17 +83,21 @@ class _Handler(BaseHTTPRequestHandler):
         match self.path.partition("?")[0]:
             case "/metrics":
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
-            case "/health/live":
+            case "/live":
+                self._say(self.health().live, "stuck: nothing has moved for too long")
+            case "/ready":
                 health = self.health()
-                self._state(health, 200 if health.live else 503)
-            case "/health/ready" | "/health":
+                self._say(health.ready, health.reason or "not ready")
+            case "/health":
                 health = self.health()
-                self._state(health, 200 if health.ready else 503)
+                state = msgspec.json.encode(health) + b"\n"
+                self._answer(200 if health.ready else 503, "application/json", state)
             case _:
-                self._answer(404, "text/plain", b"/metrics /health /health/live /health/ready\n")
+                self._answer(404, "text/plain", b"/metrics /live /ready /health\n")
 
-    def _state(self, health: Health, status: int) -> None:
-        self._answer(status, "application/json", msgspec.json.encode(health) + b"\n")
+    def _say(self, good: bool, reason: str) -> None:
+        text = "ok" if good else " ".join(reason.split())
+        self._answer(200 if good else 503, "text/plain; charset=utf-8", f"{text}\n".encode())
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)

@@ -8,7 +8,8 @@ from importlib.resources import files
 import psycopg2
 from psycopg2.extensions import connection
 
-from posttrail.errors import NotReady, Unreachable
+from posttrail import postgres_refusals
+from posttrail.errors import BadSettings, NotReady, Unreachable
 
 
 @cache
@@ -23,13 +24,15 @@ def reading(dsn: str) -> Iterator[connection]:
 
     Raises:
         Unreachable: PostgreSQL is away or refuses us.
+        BadSettings: the connection string is none.
         NotReady: the schema is not there.
     """
     try:
         opened = psycopg2.connect(dsn, application_name="posttrail answers", connect_timeout=10)
+    except psycopg2.ProgrammingError:  # its words may hold a part of the password
+        raise BadSettings(postgres_refusals.NO_CONNECTION_STRING) from None
     except psycopg2.OperationalError as error:
-        reason = " ".join(str(error).split())
-        raise Unreachable(f"cannot reach PostgreSQL (see postgres.dsn): {reason}") from None
+        raise Unreachable(postgres_refusals.in_words(str(error))) from None
     try:
         opened.set_session(readonly=True, autocommit=True)
         with opened.cursor() as cursor:

@@ -74,7 +74,7 @@ class Observer:
             cursor.execute(sql("rows"))
             counts = cursor.fetchone()
             names = [column.name for column in cursor.description or ()]
-        return {**dict(zip(names, counts or (), strict=True)), "dead": self._dead()}
+        return {**dict(zip(names, counts or (), strict=True)), "dead": self.dead()}
 
     def gaps(self) -> list[Gap]:
         """The newest gaps in the log, newest first."""
@@ -98,7 +98,8 @@ class Observer:
     def _waiting(self, places: Places) -> int:
         return lag.waiting(self._settings, places.topic, places.done, places.end)
 
-    def _dead(self) -> int:
+    def dead(self) -> int:
+        """What waits in `maillog.dead`."""
         topic = self._full(topics.DEAD)
         end = lag.ends(self._admin, topic, topics.DEAD.partitions)
         first = lag.beginnings(self._admin, topic, topics.DEAD.partitions)
@@ -109,7 +110,8 @@ class Observer:
 
     def _raw(self) -> Places:
         group = self._settings.kafka.prefix + self._settings.processor.group
-        done = lag.committed(self._admin, group, self._full(topics.RAW))
+        topic = self._full(topics.RAW)
+        done = lag.committed(self._settings, group, topic, topics.RAW.partitions)
         return self._places(topics.RAW, done)
 
     def _deliveries(self) -> Places:

@@ -20,6 +20,7 @@ from posttrail.cli import (
     topics,
     trace,
     up,
+    watch,
 )
 from posttrail.errors import Exit, PosttrailError
 
@@ -48,6 +49,7 @@ COMMAND_MODULES: tuple[ModuleType, ...] = (
     topics,
     trace,
     up,
+    watch,
 )
 
 for _module in COMMAND_MODULES:

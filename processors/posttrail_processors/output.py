@@ -21,6 +21,7 @@ from posttrail import topics
 from posttrail.dead_letters import DeadLetter, read
 from posttrail.errors import NotReady
 from posttrail.logs import logger
+from posttrail.metrics import PROCESSOR_RETRIES, failed
 from posttrail.records import decode_fact
 from posttrail_processors.reading import Outgoing, outgoing_letter
 
@@ -136,6 +137,8 @@ def _say(state: tenacity.RetryCallState) -> None:
 
 def _patiently() -> tenacity.AsyncRetrying:
     return tenacity.AsyncRetrying(
+    PROCESSOR_RETRIES.labels(type(error).__name__).inc()
+    failed("process")
         retry=tenacity.retry_if_exception_type(KafkaError),
         wait=tenacity.wait_exponential(0.2, max=10),
         before_sleep=_say,

@@ -20,7 +20,7 @@ from posttrail.config import Settings
 from posttrail.errors import Exit
 from posttrail.kafka_clients import base
 from posttrail.logs import logger
-from posttrail.metrics import LAG
+from posttrail.metrics import LAG, PARTITIONS, failed
 from posttrail.metrics_server import Health
 from posttrail.topics import RAW
 from posttrail_processors.progress import Partition, Progress
@@ -71,8 +71,14 @@ class Watchdog(threading.Thread):
     def health(self) -> Health:
         """How the worker is; for any thread."""
         lag = sum(mark.lag for mark in self._marks.values())
-        ready = self._reachable and self._progress.joined
-        return Health(live=True, ready=ready, detail={"partitions": len(self._marks), "lag": lag})
+        reason = self._waits_for()
+        detail = {"partitions": len(self._marks), "lag": lag}
+        return Health(live=True, ready=not reason, reason=reason, detail=detail)
+
+    def _waits_for(self) -> str:
+        if not self._reachable:
+            return "Kafka does not answer"
+        return "" if self._progress.joined else "waits for its consumer group"
 
     def _look(self, now: float, started: float) -> None:
         states = self._progress.states()
@@ -80,6 +86,7 @@ class Watchdog(threading.Thread):
             ends = self._ends(states)
         except (KafkaException, TimeoutError):
             self._reachable = False
+            failed("process")
             self._stall.forget()  # the broker is away: waiting is right
             return
         self._reachable = True
@@ -100,6 +107,7 @@ class Watchdog(threading.Thread):
         for (topic, partition), mark in marks.items():
             LAG.labels("process", topic, partition).set(mark.lag)
         self._marks = marks
+        PARTITIONS.labels("process").set(len(marks))
 
     def _end(self, why: str, stalled: Mapping[Partition, Mark]) -> None:
         places = {f"{topic}/{partition}": str(mark) for (topic, partition), mark in stalled.items()}

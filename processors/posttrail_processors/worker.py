@@ -18,7 +18,7 @@ from posttrail_processors.app import App, make
 from posttrail_processors.reading import reader_of
 from posttrail_processors.watchdog import Watchdog, last_stable_offsets
 
-WAITING = Health(live=True, ready=False, detail={"waits for": "Kafka"})
+WAITING = Health(live=True, ready=False, reason="waits for Kafka")
 
 log = logger("process")
 

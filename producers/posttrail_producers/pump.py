@@ -90,6 +90,7 @@ class Pump:
         return Health(
             live=time.monotonic() - self._turned < STUCK_S,
             ready=self._is_open,
+            reason="" if self._is_open else self.totals.last_error or "takes its source in Kafka",
             detail={"source": self._source.id, **msgspec.structs.asdict(self.totals)},
         )
 
@@ -119,6 +120,8 @@ class Pump:
     def _back_off(self, error: Retry) -> None:
         seconds = min(LONGEST_BACKOFF_S, 0.5 * 2**self._failures)
         self._failures += 1
+        metrics.PRODUCER_RETRIES.labels(self._source.id).inc()
+        metrics.failed("producer")
         self._log.warning("not committed, trying again", reason=str(error), seconds=seconds)
         service.alive()  # the broker is away, not this program
         self._turned = time.monotonic()

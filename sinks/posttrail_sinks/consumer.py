@@ -98,10 +98,10 @@ class Sink:
         return Health(
             live=time.monotonic() - self._turned < STUCK_S,
             ready=self._trouble.reason is None,
+            reason=self._trouble.reason or "",
             detail={
                 "partitions": sorted(self._collector.positions),
                 "facts_landed": self._facts_landed,
-                "waits_for": self._trouble.reason,
             },
         )
 
@@ -261,6 +261,7 @@ class Sink:
 
     def _failed(self, error: Retry, *, facts_wait: bool) -> None:
         metrics.SINK_RETRIES.labels(type(error.__cause__ or error).__name__).inc()
+        metrics.failed(STAGE)
         self._trouble.begins(error, facts_wait=facts_wait)
         self._forget(self._collector.positions)
         self._claim_at = time.monotonic() + self._backoff.failed()
@@ -305,6 +306,7 @@ class Sink:
             self._say.warning("ended sessions of a frozen sink", server_pids=claimed.ended)
         claims = [claim for claim in claimed.claims.values() if claim.partition in self._assigned]
         self._collector.claimed(claims)
+        metrics.PARTITIONS.labels(STAGE).set(len(self.claimed))
         self._fetch_claimed()
         self._say.info("partitions claimed", partitions=sorted(c.partition for c in claims))
 
@@ -328,6 +330,7 @@ class Sink:
         """Give back claims and what was read under them."""
         gone = set(partitions)
         self._collector.dropped(gone)
+        metrics.PARTITIONS.labels(STAGE).set(len(self.claimed))
         fetched = self._consumer.assignment()
         self._consumer.incremental_unassign([at for at in fetched if at.partition in gone])
 

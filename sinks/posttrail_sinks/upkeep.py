@@ -8,6 +8,7 @@ from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 
+from posttrail import metrics
 from posttrail.errors import Retry
 from posttrail_sinks import partitions
 from posttrail_sinks.merge import Rows
@@ -28,6 +29,8 @@ class Upkept(msgspec.Struct, frozen=True):
     """Short ids whose lines have become partial rows."""
     forgotten: int
     """Bundles of facts of short ids that are kept no longer; their rows stay."""
+    learned: int
+    """Hours of hosts that were counted anew."""
 
 
 def keep_up(connection: Connection, writer: Writer) -> Upkept:
@@ -39,12 +42,16 @@ def keep_up(connection: Connection, writer: Writer) -> Upkept:
     now, policy = writer.now(), writer.policy
     with connection, connection.cursor() as cursor:
         made = partitions.ensure_ahead(cursor, now)
-    return Upkept(
+    done = Upkept(
         made,
         _drop(connection, policy, now),
         give_up_waiting(connection, writer),
         _forget(connection, policy, now),
+        _learn(connection),
     )
+    metrics.SINK_DROPPED.inc(len(done.dropped))
+    metrics.SINK_PARTIAL.inc(done.gave_up_waiting)
+    return done
 
 
 def _drop(connection: Connection, policy: Policy, now: int) -> list[str]:
@@ -75,6 +82,14 @@ def give_up_waiting(connection: Connection, writer: Writer) -> int:
 def _forget(connection: Connection, policy: Policy, now: int) -> int:
     with connection, connection.cursor() as cursor:
         return _deleted(cursor, now - policy.generation_days * DAY)
+
+
+def _learn(connection: Connection) -> int:
+    """What each host usually writes, for the view silent_host."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(query("learn_hours"))
+        found = cursor.fetchone()
+    return int(found[0]) if found else 0
 
 
 def _deleted(cursor: Cursor, before: int) -> int:

@@ -5,8 +5,9 @@ import uuid
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from posttrail_embedded.broker import EmbeddedKafka
 
-from posttrail import config, lag, topics
+from posttrail import config, lag, topic_admin, topics
 from posttrail.config import Settings
 from tests.waiting import eventually
 
@@ -104,14 +105,22 @@ def test_a_line_behind_aborted_ones_waits(
 
 
 def test_a_group_that_never_was_has_no_offsets_and_no_members(
-    admin: AdminClient, topic: str
+    settings: Settings, admin: AdminClient, topic: str
 ) -> None:
-    assert lag.committed(admin, "nobody", topic) == {}
+    assert lag.committed(settings, "nobody", topic, PARTITIONS) == {}
     assert lag.members(admin, "nobody") == []
 
 
+def test_a_broker_without_any_group_can_be_asked(own_kafka: EmbeddedKafka) -> None:
+    """The admin client's question ends the process here, by a fault of librdkafka."""
+    settings = config.load(kafka={"bootstrap": own_kafka.bootstrap})
+    topic_admin.make_missing(settings)
+
+    assert lag.committed(settings, "nobody", topics.RAW.name, PARTITIONS) == {}
+
+
 def test_a_groups_offsets_and_members_are_told(
-    kafka: str, admin: AdminClient, topic: str, producer: Producer
+    kafka: str, settings: Settings, admin: AdminClient, topic: str, producer: Producer
 ) -> None:
     write(producer, topic, 3)
     group = str(uuid.uuid4())
@@ -122,7 +131,7 @@ def test_a_groups_offsets_and_members_are_told(
             consumer.poll(0.1)
         consumer.commit(offsets=[TopicPartition(topic, 0, 2)], asynchronous=False)
 
-        assert lag.committed(admin, group, topic) == {0: 2}
+        assert lag.committed(settings, group, topic, PARTITIONS) == {0: 2}
         assert lag.members(admin, group) == ["reader"]
     finally:
         consumer.close()

@@ -1,6 +1,7 @@
-"""/metrics and /health over real HTTP."""
+"""/metrics, /live, /ready and /health over real HTTP."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from urllib.error import HTTPError
@@ -50,10 +51,12 @@ def test_metrics_are_served(server: Server) -> None:
 def test_a_process_that_waits_for_a_server_is_live_and_not_ready(
     server: Server, process: Process
 ) -> None:
-    assert get(server, "/health/ready")[0] == 200
-    process.health = Health(live=True, ready=False, detail={"last_error": "no broker"})
-    assert get(server, "/health/live")[0] == 200
-    assert get(server, "/health/ready")[0] == 503
+    assert get(server, "/ready") == (200, "ok\n")
+    process.health = Health(
+        live=True, ready=False, reason="Kafka does not\nanswer", detail={"last_error": "no broker"}
+    )
+    assert get(server, "/live") == (200, "ok\n")
+    assert get(server, "/ready") == (503, "Kafka does not answer\n")
     status, text = get(server, "/health")
     assert status == 503
     assert json.loads(text)["detail"] == {"last_error": "no broker"}
@@ -61,7 +64,16 @@ def test_a_process_that_waits_for_a_server_is_live_and_not_ready(
 
 def test_a_process_that_is_stuck_is_not_live(server: Server, process: Process) -> None:
     process.health = Health(live=False, ready=False)
-    assert get(server, "/health/live")[0] == 503
+    assert get(server, "/live")[0] == 503
+    assert "posttrail_live 0.0" in get(server, "/metrics")[1]
+
+
+def test_health_is_also_a_metric(server: Server, process: Process) -> None:
+    process.health = Health(live=True, ready=False)
+    _, text = get(server, "/metrics")
+    assert "posttrail_live 1.0" in text
+    assert "posttrail_ready 0.0" in text
+    assert re.search(r'^posttrail_build_info\{version="[0-9.]+"\} 1\.0$', text, re.MULTILINE)
 
 
 def test_other_paths_say_what_there_is(server: Server) -> None:

@@ -51,6 +51,14 @@ ALTER VIEW short_fact OWNER TO posttrail_owner;
 ALTER VIEW mail OWNER TO posttrail_owner;
 ALTER VIEW refused OWNER TO posttrail_owner;
 ALTER VIEW undelivered OWNER TO posttrail_owner;
+ALTER TABLE host_hour OWNER TO posttrail_owner;
+ALTER VIEW host_silence OWNER TO posttrail_owner;
+ALTER VIEW silent_host OWNER TO posttrail_owner;
+ALTER VIEW deferred_destination OWNER TO posttrail_owner;
+ALTER VIEW login_spread OWNER TO posttrail_owner;
+ALTER VIEW recent_gap OWNER TO posttrail_owner;
+ALTER VIEW waiting_short_id OWNER TO posttrail_owner;
+ALTER FUNCTION learn_hours() OWNER TO posttrail_owner;
 ALTER FUNCTION make_partitions(date[]) OWNER TO posttrail_owner;
 ALTER FUNCTION drop_partitions(date) OWNER TO posttrail_owner;
 
@@ -61,7 +69,10 @@ GRANT INSERT, SELECT (t, line_id, origin_partition, origin_offset),
     UPDATE (origin_partition, origin_offset) ON noqueue, log_gap TO posttrail_writer;
 GRANT INSERT ON set_aside TO posttrail_writer;
 GRANT SELECT, INSERT, UPDATE ON sink_offset TO posttrail_writer;
-GRANT EXECUTE ON FUNCTION make_partitions(date[]), drop_partitions(date) TO posttrail_writer;
+GRANT EXECUTE ON FUNCTION make_partitions(date[]), drop_partitions(date), learn_hours()
+    TO posttrail_writer;
 
 GRANT SELECT ON delivery_from, delivery_to, noqueue, log_gap, set_aside, sink_offset,
     mail, refused, undelivered TO posttrail_reader;
+GRANT SELECT ON host_hour, host_silence, silent_host, deferred_destination, login_spread,
+    recent_gap, waiting_short_id TO posttrail_reader;

@@ -1,0 +1,1 @@
+SELECT host, source, gaps, lines FROM recent_gap
