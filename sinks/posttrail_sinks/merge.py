@@ -5,7 +5,7 @@ batching of facts do not matter. Pure; knows no connection. Which mail a fact be
 decided before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import ip_address
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 from posttrail.records import Fact, FromFact, ToFact
 from posttrail_sinks.packing import attempt_id, packed
 
+IdKey: TypeAlias = tuple[str, str, str]
+"""(queue_id, host, instance)."""
 MailKey: TypeAlias = tuple[str, str, str, int]
 """(queue_id, host, instance, born): born in microseconds since 1970 UTC."""
 RecipientKey: TypeAlias = tuple[str, str, str, int, str, str]
@@ -199,6 +201,13 @@ class Rows:
                 mail.learn(fact)
             else:
                 self._add_attempt(fact, key)
+
+    def without(self, ids: Collection[IdKey]) -> "Rows":
+        """The same without the mails of some ids."""
+        left = Rows()
+        left.mails = {key: row for key, row in self.mails.items() if key[:3] not in ids}
+        left.recipients = {key: row for key, row in self.recipients.items() if key[:3] not in ids}
+        return left
 
     def _add_attempt(self, fact: ToFact, mail: MailKey) -> None:
         orig_recipient = fact.recipient if fact.orig_recipient is None else fact.orig_recipient

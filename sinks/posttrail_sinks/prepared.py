@@ -7,9 +7,9 @@ import msgspec
 from posttrail.identity import born_of_long_id, is_long, is_short
 from posttrail.records import AnyFact, FromFact, GapFact, NoqueueFact, ToFact
 from posttrail_sinks.generations import ShortFact
-from posttrail_sinks.merge import Rows
+from posttrail_sinks.merge import IdKey, Rows
 from posttrail_sinks.policy import Policy, unfit_birth
-from posttrail_sinks.short_ids import IdKey, id_key
+from posttrail_sinks.short_ids import Decided, decide, id_key
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -21,6 +21,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """Mails of long ids, merged."""
     short: dict[IdKey, list[ShortFact]]
     """Facts of short ids: whose they are depends on the stored ones."""
+    fresh: Decided
+    """What they come to where none of their ids has stored facts, as is true of most."""
     noqueue: list[NoqueueFact]
     gaps: list[GapFact]
     aside: list[tuple[AnyFact, str]]
@@ -35,7 +37,7 @@ def prepare(facts: Iterable[AnyFact], now: int, policy: Policy) -> Prepared:
         now: when it was received, microseconds since 1970 UTC.
         policy: how long rows are kept.
     """
-    prepared = Prepared(now, Rows(), {}, [], [], [])
+    prepared = Prepared(now, Rows(), {}, Decided.by(()), [], [], [])
     earliest, latest = policy.oldest(now), policy.latest(now)
     births: dict[str, int | None] = {}
     for fact in facts:
@@ -47,7 +49,14 @@ def prepare(facts: Iterable[AnyFact], now: int, policy: Policy) -> Prepared:
             prepared.noqueue.append(fact)
         else:
             prepared.gaps.append(fact)
+    for decision in decide({}, prepared.short, now, policy):
+        prepared.fresh.add(decision)
     return prepared
+
+
+def waiting(ids: Iterable[IdKey], now: int) -> Prepared:
+    """A batch without facts: what these ids wait for is decided anew."""
+    return Prepared(now, Rows(), {key: [] for key in ids}, Decided.by(()), [], [], [])
 
 
 _OF_MAIL = (FromFact, ToFact)

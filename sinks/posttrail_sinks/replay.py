@@ -21,6 +21,7 @@ from posttrail.records import AnyFact
 from posttrail.topics import DAY_MS
 from posttrail_sinks import replay_tables, upkeep
 from posttrail_sinks.database import Connection, first_connection, understood
+from posttrail_sinks.merge import IdKey
 from posttrail_sinks.migrate import migrate
 from posttrail_sinks.offsets import Extent
 from posttrail_sinks.policy import Policy
@@ -28,7 +29,6 @@ from posttrail_sinks.queries import query
 from posttrail_sinks.replay_report import Report
 from posttrail_sinks.replay_source import Derive, Seen, Source, Spans, Window, ids_of
 from posttrail_sinks.replay_tables import SCHEMA
-from posttrail_sinks.short_ids import IdKey
 from posttrail_sinks.writer import Writer
 
 NAME = "posttrail-replay"

@@ -13,10 +13,10 @@ from posttrail.config import Settings
 from posttrail.errors import BadInput
 from posttrail.records import AnyFact, FromFact, Origin, ToFact
 from posttrail_sinks import kafka_log, raw_lines
+from posttrail_sinks.merge import IdKey
 from posttrail_sinks.offsets import Extent
 from posttrail_sinks.places import Place
 from posttrail_sinks.rewind import found
-from posttrail_sinks.short_ids import IdKey
 
 
 class Derived(msgspec.Struct, frozen=True, gc=False):

@@ -12,10 +12,10 @@ from psycopg2 import sql
 from posttrail_sinks import partitions
 from posttrail_sinks.copy_text import Value, copy_in, line
 from posttrail_sinks.database import Cursor
+from posttrail_sinks.merge import IdKey
 from posttrail_sinks.offsets import Extent
 from posttrail_sinks.queries import query
 from posttrail_sinks.replay_report import Change, TableChanges, change
-from posttrail_sinks.short_ids import IdKey
 
 SCHEMA = "posttrail_replay"
 EXAMPLES = 5

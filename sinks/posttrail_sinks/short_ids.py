@@ -5,17 +5,13 @@ belongs to may change when an older line comes late; the rows of both mails are 
 their facts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from posttrail_sinks.generations import Generation, ShortFact, assign, fact_id
-from posttrail_sinks.merge import MailKey, Rows
+from posttrail_sinks.merge import IdKey, MailKey, Rows
 from posttrail_sinks.policy import DAY, Policy
-
-IdKey: TypeAlias = tuple[str, str, str]
-"""(queue_id, host, instance)."""
 
 
 class Bundle(msgspec.Struct, frozen=True, gc=False):
@@ -207,9 +203,34 @@ def decide(
     ]  # fmt: skip
 
 
-def plan(decisions: Iterable[Decision], rows: Rows) -> Plan:
-    """What is to be stored; what is to be merged is added to `rows`."""
-    made = Plan([], [], {}, [])
-    for decision in decisions:
-        decision.enter(made, rows)
-    return made
+class Decided(msgspec.Struct, frozen=True):
+    """What is to be stored, and what is to be merged."""
+
+    plan: Plan
+    rows: Rows
+    doubtful: set[IdKey]
+    """Ids whose facts may be the rest of a mail of which only rows are kept."""
+
+    @classmethod
+    def by(cls, decisions: Iterable[Decision]) -> "Decided":
+        """What these decisions come to."""
+        made = cls(Plan([], [], {}, []), Rows(), set())
+        for decision in decisions:
+            made.add(decision)
+        return made
+
+    def add(self, decision: Decision) -> None:
+        """One decision more."""
+        decision.enter(self.plan, self.rows)
+        if decision.has_forgotten():
+            self.doubtful.add(decision.key)
+
+    def without(self, ids: Collection[IdKey]) -> "Decided":
+        """The same without some ids of which nothing was stored."""
+        plan = Plan(
+            [bundle for bundle in self.plan.inserts if id_key(bundle.facts[0]) not in ids],
+            self.plan.undone,
+            self.plan.gone,
+            [fact for fact in self.plan.aside if id_key(fact) not in ids],
+        )
+        return Decided(plan, self.rows.without(ids), self.doubtful.difference(ids))

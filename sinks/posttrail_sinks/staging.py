@@ -14,11 +14,11 @@ from posttrail.records import AnyFact, FromFact, GapFact, NoqueueFact, ToFact, e
 from posttrail_sinks.copy_rows import mail_line, recipient_line
 from posttrail_sinks.copy_text import NULL, Value, copy_in, is_plain, line
 from posttrail_sinks.generations import ShortFact, kind
-from posttrail_sinks.merge import Rows
+from posttrail_sinks.merge import IdKey, Rows
 from posttrail_sinks.packing import gap_id, noqueue_id
 from posttrail_sinks.prepared import Prepared
 from posttrail_sinks.queries import query
-from posttrail_sinks.short_ids import Bundle, IdKey, Plan, id_key
+from posttrail_sinks.short_ids import Bundle, Plan, id_key
 
 _noqueue_of = attrgetter(
     "host", "instance", "component", "service", "pid", "action", "phase", "client_name",

@@ -11,9 +11,8 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
 from posttrail import metrics
 from posttrail.errors import Retry
 from posttrail_sinks import partitions
-from posttrail_sinks.merge import Rows
 from posttrail_sinks.policy import DAY, Policy
-from posttrail_sinks.prepared import Prepared
+from posttrail_sinks.prepared import waiting
 from posttrail_sinks.queries import query
 from posttrail_sinks.writer import Writer
 
@@ -73,7 +72,7 @@ def give_up_waiting(connection: Connection, writer: Writer) -> int:
             cursor.execute(query("waiting_short"), before)
             ids = cursor.fetchall()
             if ids:
-                writer.write(cursor, Prepared(now, Rows(), {key: [] for key in ids}, [], [], []))
+                writer.write(cursor, waiting(ids, now))
     except Retry:
         return 0  # the sink that these ids belong to was faster
     return len(ids)

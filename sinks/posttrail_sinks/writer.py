@@ -16,11 +16,11 @@ from posttrail.errors import Retry
 from posttrail.records import AnyFact, FromFact, ToFact
 from posttrail_sinks import partitions, prepared, short_ids
 from posttrail_sinks.generations import ShortFact
-from posttrail_sinks.merge import Rows
+from posttrail_sinks.merge import IdKey, Rows
 from posttrail_sinks.policy import DAY, Policy
 from posttrail_sinks.prepared import Prepared
 from posttrail_sinks.queries import query
-from posttrail_sinks.short_ids import Bundle, Decision, IdKey, Plan, Span
+from posttrail_sinks.short_ids import Bundle, Decided, Decision, Plan, Span
 from posttrail_sinks.staging import stage, stage_ids
 
 
@@ -68,26 +68,38 @@ class Writer:
             psycopg2.Error, ValueError: a fact that PostgreSQL refuses, or trouble with the server.
             posttrail.errors.Retry: another session worked on the same ids; roll back, try again.
         """
-        rows = Rows()
-        plan = self._plan(cursor, batch, rows)
-        stage(cursor, batch, plan, rows)
-        return _merge(cursor, batch, plan, rows)
+        decided = self._decide(cursor, batch)
+        stage(cursor, batch, decided.plan, decided.rows)
+        return _merge(cursor, batch, decided.plan, decided.rows)
 
-    def _plan(self, cursor: Cursor, batch: Prepared, rows: Rows) -> Plan:
+    def _decide(self, cursor: Cursor, batch: Prepared) -> Decided:
+        """Whose the facts of short ids are, with what is stored of these ids."""
         if not batch.short:
-            return Plan([], [], {}, [])
+            return batch.fresh
         stage_ids(cursor, batch.short)
-        decisions = short_ids.decide(_load(cursor), batch.short, batch.now, self.policy)
+        stored = _load(cursor)
+        again = stored.keys() | batch.fresh.doubtful
+        if not again:
+            return batch.fresh
+        facts = {key: batch.short[key] for key in again}
+        decisions = short_ids.decide(stored, facts, batch.now, self.policy)
+        decided = batch.fresh.without(again)
+        for decision in self._absorbed(cursor, decisions, decided.rows):
+            decided.add(decision)
+        return decided
+
+    def _absorbed(self, cursor: Cursor, decisions: list[Decision], rows: Rows) -> list[Decision]:
+        """Facts of mails of which only rows are kept go to these rows, and the rest is decided."""
         doubtful = [decision for decision in decisions if decision.has_forgotten()]
-        if doubtful:
-            spans = _spans(cursor, doubtful, self.policy)
-            decisions = [
-                decision.without_absorbed(spans[decision.key], rows)
-                if decision.key in spans
-                else decision
-                for decision in decisions
-            ]
-        return short_ids.plan(decisions, rows)
+        if not doubtful:
+            return decisions
+        spans = _spans(cursor, doubtful, self.policy)
+        return [
+            decision.without_absorbed(spans[decision.key], rows)
+            if decision.key in spans
+            else decision
+            for decision in decisions
+        ]
 
 
 _decode: msgspec.json.Decoder[list[ShortFact]] = msgspec.json.Decoder(list[FromFact | ToFact])
