@@ -28,12 +28,13 @@ PROFILES = ("run", "lint", "test")
 """Each holds what those before it hold."""
 IN_CI = os.environ.get("CI") == "true"
 
-# What the tests of the journal, of rsyslog and of Postfix need.
+# What the tests of the journal, of rsyslog, of Postfix and of the alerts need.
 DEBIAN_PACKAGES = (
     "gcc",
     "libsystemd-dev",
     "pkg-config",
     "postfix",
+    "prometheus",
     "python3-dev",
     "rsyslog",
     "rsyslog-kafka",

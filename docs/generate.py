@@ -1,4 +1,4 @@
-"""Writes docs/commands.md, docs/settings.md and docs/metrics.md from the code.
+"""Writes commands.md, settings.md, metrics.md and events.md from the code.
 
 `python docs/generate.py` writes them; a unit test fails when one is out of date.
 """
@@ -14,7 +14,7 @@ import typer
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_core import PydanticUndefined
 
-from posttrail import config, errors, metrics
+from posttrail import config, errors, events, metrics
 from posttrail.cli.main import app
 
 HERE = Path(__file__).parent
@@ -141,7 +141,33 @@ def metric_reference() -> str:
     return "".join(parts)
 
 
-PAGES = {"commands.md": commands, "settings.md": settings, "metrics.md": metric_reference}
+EVENTS_HEAD = """# Events
+
+Written from the code by `docs/generate.py`.
+
+Every process logs to standard error, one event per line; in JSON (`logs.format`) with the fields
+`timestamp` (UTC), `level`, `stage`, `event` and what belongs to it. These ask for a look; what is
+logged at level `info` tells the way and asks for nothing. No line holds a log line or a secret.
+
+"""
+
+
+def event_reference() -> str:
+    """The reference of the events."""
+    parts = [EVENTS_HEAD, "| stage | level | event | meaning |\n|---|---|---|---|\n"]
+    parts += [
+        f"| {event.stage} | {event.level} | `{event.name}` | {event.meaning} |\n"
+        for event in events.EVENTS
+    ]
+    return "".join(parts)
+
+
+PAGES = {
+    "commands.md": commands,
+    "settings.md": settings,
+    "metrics.md": metric_reference,
+    "events.md": event_reference,
+}
 
 
 def main() -> None:

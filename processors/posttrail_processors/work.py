@@ -16,6 +16,9 @@ from posttrail_processors.reading import Bug, Reader, Reading, Tally, read
 
 log = logger("process")
 
+for kind in ("fact", "ignored", "foreign", "dead"):
+    LINES.labels(kind)  # from the start, so that the first dead line is an increase, too
+
 
 class Read(NamedTuple):
     """A batch that was read and is to be handed on."""
