@@ -84,6 +84,7 @@ stage AS (
     SELECT (ARRAY['a', 'b', 'c', 'd'])[part.number], part.seconds
     FROM recipient AS r CROSS JOIN LATERAL unnest(r.delays) WITH ORDINALITY AS part (seconds, number)
     WHERE r.status = 'sent' AND r.t >= %(since)s AND r.t < %(until)s AND part.number <= 4
+        AND NOT coalesce(starts_with(r.response, 'forwarded as '), false)
 ),
 percentile AS (
     SELECT
