@@ -43,13 +43,16 @@ def _microseconds(at: datetime) -> int:
 class Traffic:
     """The sample, taken apart once."""
 
-    def __init__(self, *, long: bool, hosts: int, seconds: int = 60) -> None:
+    def __init__(
+        self, *, long: bool, hosts: int, seconds: int = 60, later: int | None = None
+    ) -> None:
         """A source of rounds.
 
         Args:
             long: whether the ids are long ones.
             hosts: how many hosts the rounds are of, in turn.
             seconds: how much later each host's next round is; more than the sample lasts.
+            later: when the first round begins, seconds since 1970; None: when the sample does.
         """
         self._long = long
         self._hosts = hosts
@@ -64,12 +67,15 @@ class Traffic:
                 if queue_id not in self._births:
                     self._births[queue_id] = born_of_short_id(queue_id, _microseconds(stamp))
             self._lines.append((stamp, rest.replace("@load.test", ".ROUND@load.test")))
+        began = _microseconds(stamps[0]) // SECOND
+        self._later = 0 if later is None else later - began
 
     def round(self, number: int) -> str:
         """The lines of one round, a text that ends with a line feed."""
         turn, host = divmod(number, self._hosts)
-        later = timedelta(seconds=turn * self._seconds)
-        ids = {known: self._renamed(known, number, turn) for known in self._births}
+        seconds = turn * self._seconds + self._later
+        later = timedelta(seconds=seconds)
+        ids = {known: self._renamed(known, number, seconds) for known in self._births}
         head = f" mx{host} "
         text = "".join(
             (stamp + later).isoformat(timespec="microseconds") + head + rest
@@ -78,11 +84,11 @@ class Traffic:
         text = text.replace(".ROUND@", f".{number}@")
         return _ID.sub(lambda found: ids.get(found[0], found[0]), text)
 
-    def _renamed(self, queue_id: str, number: int, turn: int) -> str:
+    def _renamed(self, queue_id: str, number: int, later: int) -> str:
         inode = (int(queue_id[5:], 16) + number * 4099) % _INODES + 0x240000
         if not self._long:
             return f"{queue_id[:5]}{inode:X}"
-        return long_id(self._births[queue_id] + turn * self._seconds * SECOND, inode)
+        return long_id(self._births[queue_id] + later * SECOND, inode)
 
 
 def rounds(lines: int, *, long: bool, hosts: int) -> Iterator[str]:

@@ -44,7 +44,8 @@ def _usage(pid: int) -> Usage:
     return Usage(cpu, sum(process.memory_info().rss for process in found))
 
 
-def _posttrail(*words: str) -> str:
+def run(*words: str) -> str:
+    """Run a command of posttrail; what it prints."""
     done = subprocess.run([*PROGRAM, *words], stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
 
@@ -54,12 +55,12 @@ def running(processors: int, sinks: int) -> Iterator[dict[str, int]]:
     """Everything of `posttrail up` in a home of its own; yields name -> pid."""
     with tempfile.TemporaryDirectory(prefix="posttrail-bench-") as home:
         os.environ["POSTTRAIL_HOME"] = home
-        _posttrail("up", "--detach", "--processors", str(processors), "--sinks", str(sinks))
+        run("up", "--detach", "--processors", str(processors), "--sinks", str(sinks))
         try:
             state = json.loads((Path(home) / "run" / "state.json").read_text())
             yield {each["name"]: each["pid"] for each in state["servers"] + state["stages"]}
         finally:
-            _posttrail("down")
+            run("down")
 
 
 def _write_log(path: Path, lines: int, *, long: bool, hosts: int) -> int:
@@ -77,7 +78,7 @@ def _import(path: Path) -> tuple[float, float]:
     before = os.times()
     subprocess.run([*PROGRAM, "produce", "file", str(path)], check=True)
     after = os.times()
-    _posttrail("status", "--wait-idle", str(PATIENCE_S), "--json")
+    run("status", "--wait-idle", str(PATIENCE_S), "--json")
     producer = after.children_user - before.children_user
     producer += after.children_system - before.children_system
     return time.perf_counter() - began, producer
@@ -91,7 +92,7 @@ def measure(lines: int, *, long: bool, hosts: int, processors: int, sinks: int) 
         before = {name: _usage(pid) for name, pid in pids.items()}
         wall, producer = _import(log)
         after = {name: _usage(pid) for name, pid in pids.items()}
-        rows = json.loads(_posttrail("status", "--json"))["rows"]
+        rows = json.loads(run("status", "--json"))["rows"]
     yield (
         f"{'long' if long else 'short'} ids, {hosts} hosts, {processors} processors, {sinks} "
         f"sinks: {written:,} lines in {wall:.1f} s, {written / wall:,.0f} lines/s; rows {rows}"
