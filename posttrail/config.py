@@ -9,10 +9,10 @@ import os
 import socket
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from posttrail import secret_files
 from posttrail.carriers import DEFAULT_RELAY_TAGS
 from posttrail.errors import BadSettings, Unreachable
 
@@ -34,14 +35,57 @@ class Section(BaseModel):
 
 
 class Kafka(Section):
-    """How to reach Kafka."""
+    """How to reach Kafka, for every client of ours. A file with a relative name is looked for in
+    systemd's `$CREDENTIALS_DIRECTORY` first."""
 
     bootstrap: str = ""
     """`host:port[,host:port…]`; empty: the embedded Kafka of `posttrail up`."""
+    security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = "plaintext"
+    """What the listener at `bootstrap` speaks: TLS or not, a user with a password (SASL) or not."""
+    ca_file: Path | None = None
+    """PEM file of the authorities that sign the brokers' certificates; not set: the system's."""
+    cert_file: Path | None = None
+    """PEM file of our certificate and its chain, for mutual TLS."""
+    key_file: Path | None = None
+    """PEM file of the key of `cert_file`."""
+    key_password: SecretStr = SecretStr("")
+    """Opens `key_file`; empty: it is not encrypted."""
+    key_password_file: Path | None = None
+    """File that holds `key_password`."""
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] = "SCRAM-SHA-512"
+    """How the password is proved; PLAIN sends it, so use it within TLS only."""
+    username: str = ""
+    """The user, where `security` begins with `sasl`."""
+    password: SecretStr = SecretStr("")
+    """The user's password."""
+    password_file: Path | None = None
+    """File that holds `password`."""
     prefix: str = ""
     """Put before every topic, group and transactional id: several posttrails on one cluster."""
     replication: int = Field(default=1, ge=1)
     """Replication factor of the topics that `posttrail topics` makes."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.security in ("tls", "sasl_tls")
+
+    @property
+    def sasl(self) -> bool:
+        """Whether a user and a password are asked for."""
+        return self.security.startswith("sasl")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together: set both or none")
+        if not self.tls and (self.ca_file or self.cert_file):
+            raise ValueError("ca_file and cert_file mean TLS: set security to tls or sasl_tls")
+        if self.sasl != bool(self.username):
+            raise ValueError("username and a security that begins with sasl go together")
+        if self.sasl and not (self.password.get_secret_value() or self.password_file):
+            raise ValueError("a user needs a password: set password or password_file")
+        return self
 
 
 class Postgres(Section):
@@ -49,6 +93,10 @@ class Postgres(Section):
 
     dsn: SecretStr = SecretStr("")
     """libpq connection string; empty: the embedded PostgreSQL of `posttrail up`."""
+    dsn_file: Path | None = None
+    """File that holds `dsn`; a relative name is looked for in `$CREDENTIALS_DIRECTORY` first."""
+    password_file: Path | None = None
+    """File that holds the password alone; it beats one in `dsn`."""
 
 
 class Journal(Section):
@@ -135,6 +183,13 @@ class Metrics(Section):
     """Address that the port is bound to."""
 
 
+class Watch(Section):
+    """`posttrail watch`: how often it looks."""
+
+    seconds: float = Field(default=60, ge=1)
+    """Seconds from one look at Kafka and the views to the next."""
+
+
 class Settings(BaseSettings):
     """All settings of posttrail."""
 
@@ -155,6 +210,7 @@ class Settings(BaseSettings):
     sink: Sink = Sink()
     logs: Logs = Logs()
     metrics: Metrics = Metrics()
+    watch: Watch = Watch()
 
     @classmethod
     def settings_customise_sources(
@@ -183,13 +239,6 @@ def config_file() -> Path | None:
 # Variables that configure the command line itself and are no settings.
 _NOT_SETTINGS = {"POSTTRAIL_CONFIG", "POSTTRAIL_HOME"}
 
-class Watch(Section):
-    """`posttrail watch`: how often it looks."""
-
-    seconds: float = Field(default=60, ge=1)
-    """Seconds from one look at Kafka and the views to the next."""
-
-
 
 def _refuse_unknown_variables() -> None:
     """pydantic-settings ignores unknown variables at the top; a typo must not pass in silence."""
@@ -210,7 +259,6 @@ def _say(error: ValidationError) -> str:
 
 def load(**given: Any) -> Settings:
     """The settings from file, environment and arguments.
-    watch: Watch = Watch()
 
     Raises:
         BadSettings: an unknown key, a value that cannot be used, a file that cannot be read.
@@ -266,16 +314,28 @@ def bootstrap(settings: Settings) -> str:
     return found
 
 
+def has_own_postgres(settings: Settings) -> bool:
+    """Whether the settings name a PostgreSQL; else the embedded one is meant."""
+    given = settings.postgres
+    return bool(given.dsn.get_secret_value() or given.dsn_file)
+
+
 def dsn(settings: Settings) -> str:
-    """The database to talk to, as a libpq connection string.
+    """The database to talk to, as a libpq connection string. It may hold the password.
 
     Raises:
         Unreachable: none is set and no embedded one runs.
+        BadSettings: a file of a secret cannot be read.
     """
-    found = settings.postgres.dsn.get_secret_value() or _embedded(settings).dsn
+    given = settings.postgres
+    named = secret_files.secret("postgres.dsn", given.dsn, given.dsn_file)
+    found = named or _embedded(settings).dsn
     if not found:
         raise Unreachable(
             f"no PostgreSQL: none runs below {home(settings)} (start one with `posttrail up`) "
             "and postgres.dsn is not set"
         )
-    return found
+    if given.password_file is None or not named:
+        return found
+    password = secret_files.secret("postgres.password", SecretStr(""), given.password_file)
+    return secret_files.with_password(found, password)

@@ -7,6 +7,7 @@ PosttrailError
     ├── BadSettings
     ├── BadInput
     ├── Unreachable
+    │   └── Refused
     ├── NotReady
     └── Fenced
 """
@@ -72,6 +73,10 @@ class Unreachable(Stop):
     """A server cannot be reached or refused us."""
 
     exit_code = Exit.UNREACHABLE
+
+
+class Refused(Unreachable):
+    """A server is there and does not let us in: waiting does not help."""
 
 
 class NotReady(Stop):

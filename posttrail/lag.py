@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from posttrail import kafka_clients
 from posttrail.config import Settings
 from posttrail.errors import Unreachable
+from posttrail.kafka_rules import LAG_GROUP
 
 _ANSWER_S = 15.0
 

@@ -4,7 +4,8 @@ Topics are never made by Kafka's auto-creation: it would give them other partiti
 """
 
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
@@ -12,9 +13,12 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from posttrail import kafka_clients
 from posttrail.config import Settings, bootstrap
 from posttrail.errors import NotReady, Unreachable
+from posttrail.kafka_refusals import refusal
 from posttrail.topics import ALL, Topic
 
 _ANSWER_S = 10.0
+_SOON_S = 1.5
+"""After so long without an answer somebody looks for the reason."""
 
 # A topic that differs in one of these does not keep what a stage relies on; in others it may.
 _BINDING = {"cleanup.policy"}
@@ -45,15 +49,33 @@ def partitions(
 
     Raises:
         posttrail.errors.Unreachable: no broker answers.
+        posttrail.errors.Refused: one is there and does not let us in.
     """
-    try:
-        found = admin.list_topics(timeout=answer_s).topics
-    except KafkaException as error:
-        raise Unreachable(
-            f"no answer from Kafka at {bootstrap(settings)} ({error.args[0].name()}); "
-            "is it running, and is kafka.bootstrap right?"
-        ) from error
+    found = _listed(admin, min(_SOON_S, answer_s))
+    if found is None:
+        found = _listed_late(admin, settings, answer_s)
     return {name: len(topic.partitions) for name, topic in found.items()}
+
+
+def _listed(admin: AdminClient, answer_s: float) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] = admin.list_topics(timeout=answer_s).topics
+    except KafkaException:
+        return None
+    return found
+
+
+def _listed_late(admin: AdminClient, settings: Settings, answer_s: float) -> Mapping[str, Any]:
+    """No answer came soon: find out whether one will come at all."""
+    if (refused := refusal(settings)) is not None:
+        raise refused
+    found = _listed(admin, max(0.1, answer_s - _SOON_S))
+    if found is None:
+        raise Unreachable(
+            f"no answer from Kafka at {bootstrap(settings)}; is it running, and are "
+            "kafka.bootstrap and kafka.security right?"
+        )
+    return found
 
 
 def require(settings: Settings, *needed: Topic) -> None:
@@ -132,7 +154,10 @@ def _verified(admin: AdminClient, topic: Topic, prefix: str, there: dict[str, in
 
 def _check_partitions(topic: Topic, name: str, there: dict[str, int]) -> None:
     if name not in there:
-        raise NotReady(f"topic {name} does not exist: make it with `posttrail topics`")
+        raise NotReady(
+            f"topic {name} does not exist: make it with `posttrail topics`; or this user may not "
+            "see it: `posttrail topics --acls` prints the rules"
+        )
     if there[name] != topic.partitions:
         raise NotReady(
             f"topic {name} has {there[name]} partitions, posttrail needs {topic.partitions}: "

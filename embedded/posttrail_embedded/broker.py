@@ -20,6 +20,7 @@ from posttrail_embedded.process import (
     PortTaken,
     end_process,
     log_tail,
+    server_environment,
     start_and_wait,
 )
 
@@ -105,7 +106,7 @@ class EmbeddedKafka:
         program = ["kafka.Kafka", str(self._directory / "server.properties")]
         _end_living(program)
         command = self._java(jars.classpath(jars.directory()), HEAP, *program)
-        self.child = Child(command, log=self._log, grace=_STOP_S)
+        self.child = Child(command, log=self._log, env=server_environment(), grace=_STOP_S)
         return self.child
 
     def stop(self) -> None:
@@ -143,8 +144,9 @@ class EmbeddedKafka:
         )  # fmt: skip
         with self._log.open("ab") as output:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-            )
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=server_environment(), check=False,
+            )  # fmt: skip
         if done.returncode != 0:
             raise Stop(f"Kafka's storage was not made; {self._log} says: {log_tail(self._log)}")
 

@@ -5,7 +5,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +21,7 @@ from posttrail_embedded.process import (
     PortTaken,
     end_process,
     log_tail,
+    server_environment,
     start_and_wait,
 )
 
@@ -115,7 +115,7 @@ class EmbeddedPostgres:
         ]
         self.child = Child(
             [*self._prefix(), str(self._bin / "postgres"), "-D", str(self._data), *options],
-            log=self._log, env=_environment(), stop_signal=signal.SIGINT, grace=_STOP_S,
+            log=self._log, env=server_environment(), stop_signal=signal.SIGINT, grace=_STOP_S,
             cwd=Path("/"),
         )  # fmt: skip
         return self.child
@@ -162,7 +162,7 @@ class EmbeddedPostgres:
         with self._log.open("ab") as output:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=_environment(), check=False, cwd="/",
+                env=server_environment(), check=False, cwd="/",
             )  # fmt: skip
         handed_over.unlink()
         if done.returncode != 0:
@@ -205,15 +205,3 @@ class EmbeddedPostgres:
             connection.autocommit = True
             with connection.cursor() as cursor, suppress(psycopg2.errors.DuplicateDatabase):
                 cursor.execute(_CREATE_DATABASE.read_text())
-
-
-def _environment() -> dict[str, str]:
-    """What PostgreSQL needs; nothing of ours, for it may hold secrets.
-
-    LC_ALL: without it macOS's PostgreSQL refuses to start.
-    """
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LC_ALL": "C",
-        "TMPDIR": tempfile.gettempdir(),
-    }

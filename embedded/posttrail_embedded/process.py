@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -101,6 +102,18 @@ def log_tail(log: Path | None, lines: int = 3) -> str:
         text = log.read_text(errors="replace").strip().splitlines()
         return " | ".join(text[-lines:])
     return ""
+
+
+def server_environment() -> dict[str, str]:
+    """What a server needs of our environment; nothing of ours, for it may hold secrets.
+
+    LC_ALL: without it macOS's PostgreSQL refuses to start.
+    """
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C",
+        "TMPDIR": tempfile.gettempdir(),
+    }
 
 
 class PortTaken(Stop):

@@ -134,7 +134,7 @@ class Supervisor:
 
     def _start_servers(self, cleanup: ExitStack) -> None:
         home, bootstrap, dsn = self._layout.home, "", ""
-        if not self._settings.postgres.dsn.get_secret_value():
+        if not config.has_own_postgres(self._settings):
             postgres = EmbeddedPostgres(home / "postgres", self._log_file("postgres"))
             self._start_server("postgres", postgres, cleanup)
             dsn = postgres.dsn()

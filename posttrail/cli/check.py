@@ -5,17 +5,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from glob import glob
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from posttrail import checks, config, kafka_rights, topic_admin
+from posttrail import checks, config, kafka_rights, kafka_rules, topic_admin
 from posttrail.checks import Report, State, Step
 from posttrail.config import Settings
 from posttrail.errors import BadInput, BadSettings, Exit
+from posttrail.kafka_rules import Rule
 
 _ANSWER_S = 5.0
 """A person waits."""
@@ -29,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True):
     files: tuple[str, ...] = ()
     processor: bool = False
     sink: bool = False
+    directory: Path | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +47,9 @@ def check(
         list[str] | None,
         typer.Option(metavar="PATH", help="Also what a producer of this file needs; repeatable."),
     ] = None,
+    directory: Annotated[
+        Path | None, typer.Option(help="The journals that `produce journal --directory` reads.")
+    ] = None,
     processor: Annotated[
         bool, typer.Option("--processor", help="Also what a processor may do in Kafka.")
     ] = False,
@@ -60,7 +65,7 @@ def check(
 
     Changes nothing. Ends with the exit code of the first failure.
     """
-    wanted = Wanted(journal, tuple(file or ()), processor, sink)
+    wanted = Wanted(journal or directory is not None, tuple(file or ()), processor, sink, directory)
     report = _looked_at(wanted, settings_only=settings_only)
     if as_json:
         _print_json(report)
@@ -72,7 +77,7 @@ def check(
 
 def _looked_at(wanted: Wanted, *, settings_only: bool) -> Report:
     try:
-        settings = config.load()
+        settings = config.load(**of_directory(wanted.directory))
     except BadSettings as error:
         return checks.run([Step("settings", _raising(error))])
     source = str(config.config_file() or "no file, environment and defaults")
@@ -80,6 +85,11 @@ def _looked_at(wanted: Wanted, *, settings_only: bool) -> Report:
     if not settings_only:
         steps += [*_kafka(settings, wanted), *_logs(settings, wanted), *_postgres(settings, wanted)]
     return checks.run(steps)
+
+
+def of_directory(directory: Path | None) -> dict[str, Any]:
+    """Settings for the journals of this directory, as `produce journal` takes them."""
+    return {} if directory is None else {"producer": {"journal": {"directory": directory}}}
 
 
 def _raising(error: BadSettings) -> Callable[[], str]:
@@ -92,16 +102,22 @@ def _raising(error: BadSettings) -> Callable[[], str]:
 def _kafka(settings: Settings, wanted: Wanted) -> Iterator[Step]:
     yield Step("kafka", lambda: _brokers(settings))
     yield Step("topics", lambda: _topics(settings), ("kafka",))
-    host = settings.producer.host
-    needs = {
-        "journal rights": kafka_rights.of_producer(f"journal:{host}") if wanted.journal else None,
-        "file rights": kafka_rights.of_producer(f"file:{host}:") if wanted.files else None,
-        "processor rights": kafka_rights.of_processor(settings) if wanted.processor else None,
-        "sink rights": kafka_rights.of_sink(settings) if wanted.sink else None,
-    }
-    for name, need in needs.items():
-        if need is not None:
-            yield Step(name, partial(kafka_rights.require, settings, need), ("kafka", "topics"))
+    for name, rules in _rights(settings, wanted):
+        yield Step(name, partial(kafka_rights.require, settings, rules), ("kafka", "topics"))
+
+
+def _rights(settings: Settings, wanted: Wanted) -> Iterator[tuple[str, tuple[Rule, ...]]]:
+    if wanted.journal:
+        from posttrail_producers.journal_source import source_id
+
+        source = source_id(settings.producer.journal, settings.producer.host)
+        yield "journal rights", kafka_rules.of_source(source)
+    if wanted.files:
+        yield "file rights", kafka_rules.of_files(settings.producer.host)
+    if wanted.processor:
+        yield "processor rights", kafka_rules.of_processor(settings)
+    if wanted.sink:
+        yield "sink rights", kafka_rules.of_sink(settings)
 
 
 def _brokers(settings: Settings) -> str:
@@ -161,7 +177,7 @@ def _group_of(path: str) -> str:
 
 
 def _postgres(settings: Settings, wanted: Wanted) -> Iterator[Step]:
-    given = bool(settings.postgres.dsn.get_secret_value())
+    given = config.has_own_postgres(settings)
     if not given and not wanted.sink and not config.servers_file(settings).exists():
         return
     from posttrail_sinks import readiness

@@ -13,6 +13,7 @@ from posttrail.config import Settings
 from posttrail.logs import logger
 from posttrail.metrics import REBALANCES
 from posttrail.topics import RAW
+from posttrail_processors import credentials
 from posttrail_processors.output import Output
 from posttrail_processors.progress import Partition, Progress
 from posttrail_processors.reading import Reader
@@ -67,6 +68,7 @@ def make(settings: Settings, reader: Reader) -> App:
 
     Raises:
         posttrail.errors.Unreachable: no broker is set and no embedded one runs.
+        posttrail.errors.BadSettings: a file of a certificate, a key or a secret cannot be used.
     """
     brokers = config.bootstrap(settings)
     prefix = settings.kafka.prefix
@@ -80,6 +82,7 @@ def make(settings: Settings, reader: Reader) -> App:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         broker_client_id="posttrail-process",
+        broker_credentials=credentials.of_faust(settings.kafka),
         broker_max_poll_records=settings.processor.max_poll_lines,
         broker_commit_interval=0.5,
         broker_session_timeout=15.0,
@@ -89,7 +92,7 @@ def make(settings: Settings, reader: Reader) -> App:
         stream_wait_empty=True,
     )
     app.progress = Progress()
-    app.output = Output(brokers, prefix)
+    app.output = Output(brokers, prefix, credentials.of_aiokafka(settings.kafka))
     work = app.work = Work(reader, app.output, app.progress)
     raw = app.topic(RAW.full_name(prefix), schema=Untouched())
 

@@ -8,6 +8,7 @@ from posttrail import kafka_clients
 from posttrail.config import Settings
 from posttrail.dead_letters import DeadLetter, read
 from posttrail.errors import Poison, Unreachable
+from posttrail.kafka_rules import DEAD_GROUP
 from posttrail.topic_admin import require
 from posttrail.topics import DEAD
 
@@ -33,7 +34,7 @@ class DeadTopic:
         self.consumer = Consumer(
             {
                 **kafka_clients.base(settings, "dead"),
-                "group.id": f"{settings.kafka.prefix}posttrail-dead",
+                "group.id": settings.kafka.prefix + DEAD_GROUP,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,

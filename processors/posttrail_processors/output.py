@@ -43,8 +43,12 @@ log = logger("process")
 class Output(Service):
     """The producer of one worker; runs beside the agent, which waits until it is there."""
 
-    def __init__(self, bootstrap: str, prefix: str, **kwargs: Any) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str, credentials: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        """`credentials`: how aiokafka's clients protect their connection."""
         super().__init__(**kwargs)
+        self._credentials = credentials
         self._bootstrap = bootstrap
         self._deliveries = topics.DELIVERIES.full_name(prefix)
         self._dead = topics.DEAD.full_name(prefix)
@@ -108,6 +112,7 @@ class Output(Service):
                 compression_type="lz4",
                 max_batch_size=BATCH_BYTES,
                 request_timeout_ms=REQUEST_SECONDS * 1000,
+                **self._credentials,
             )
             try:
                 await producer.start()
@@ -132,13 +137,13 @@ def _is_size(error: BaseException) -> bool:
 
 def _say(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
+    PROCESSOR_RETRIES.labels(type(error).__name__).inc()
+    failed("process")
     log.warning("the broker did not take the facts; trying again", error=type(error).__name__)
 
 
 def _patiently() -> tenacity.AsyncRetrying:
     return tenacity.AsyncRetrying(
-    PROCESSOR_RETRIES.labels(type(error).__name__).inc()
-    failed("process")
         retry=tenacity.retry_if_exception_type(KafkaError),
         wait=tenacity.wait_exponential(0.2, max=10),
         before_sleep=_say,

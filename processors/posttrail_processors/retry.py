@@ -13,6 +13,7 @@ from posttrail import __version__, kafka_clients
 from posttrail.config import Settings
 from posttrail.dead_letters import DeadLetter
 from posttrail.errors import Fenced, Stop
+from posttrail.kafka_rules import DEAD_GROUP
 from posttrail.topic_admin import require
 from posttrail.topics import DEAD, DELIVERIES
 from posttrail_processors.dead_topic import DeadTopic, letter_of
@@ -96,7 +97,7 @@ def _producer(settings: Settings) -> Producer:
     producer = Producer(
         {
             **kafka_clients.base(settings, "dead"),
-            "transactional.id": f"{settings.kafka.prefix}posttrail-dead",
+            "transactional.id": settings.kafka.prefix + DEAD_GROUP,
             "compression.type": "lz4",
             "message.max.bytes": LARGEST_RECORD_BYTES,
             "log_level": 0,

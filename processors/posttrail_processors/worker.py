@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import faust
 import tenacity
 
-from posttrail import config, metrics_server, service, topics
+from posttrail import config, kafka_rights, kafka_rules, metrics_server, service, topics
 from posttrail.config import Settings
-from posttrail.errors import Exit, Unreachable
+from posttrail.errors import Exit, Refused, Unreachable
 from posttrail.logs import logger
 from posttrail.metrics_server import Health
 from posttrail.topic_admin import require
@@ -63,7 +63,7 @@ def run(settings: Settings) -> NoReturn:
     Raises:
         SystemExit: always; OK after a signal, FAILED when it should be started anew.
         posttrail.errors.NotReady: a topic is missing.
-        posttrail.errors.Unreachable: no broker is set and no embedded one runs.
+        posttrail.errors.Unreachable: no broker is set and no embedded one runs, or it refuses us.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.OK))  # until Faust takes over
     watched: list[Watchdog] = []
@@ -90,15 +90,21 @@ def wait_for_topics(settings: Settings) -> None:
     Raises:
         posttrail.errors.NotReady: the broker answers and a topic is missing or not as declared.
         posttrail.errors.Unreachable: no broker is set and no embedded one runs.
+        posttrail.errors.Refused: the broker is there and does not let us in, or not do our work.
     """
     config.bootstrap(settings)
     for attempt in tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(Unreachable),
+        retry=tenacity.retry_if_exception(_may_pass),
         wait=tenacity.wait_exponential(0.5, max=10),
         before_sleep=lambda state: log.warning("waiting for Kafka", why=str(_error(state))),
     ):
         with attempt:
             require(settings, topics.RAW, topics.DELIVERIES, topics.DEAD)
+            kafka_rights.require(settings, kafka_rules.of_processor(settings))
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Unreachable) and not isinstance(error, Refused)
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:

@@ -11,6 +11,7 @@ from confluent_kafka.admin import OffsetSpec
 from posttrail import kafka_clients, topic_admin
 from posttrail.config import Settings
 from posttrail.errors import Retry
+from posttrail.kafka_rules import POSITIONS_GROUP
 from posttrail.topics import POSITIONS
 
 _PATIENCE_S = 60.0
@@ -38,7 +39,7 @@ def read_positions(settings: Settings) -> dict[str, bytes]:
     consumer = Consumer(
         {
             **kafka_clients.base(settings, "positions"),
-            "group.id": "posttrail-positions",  # librdkafka wants one; nothing is committed to it
+            "group.id": settings.kafka.prefix + POSITIONS_GROUP,  # never joined
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,

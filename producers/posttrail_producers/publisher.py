@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 import msgspec
 from confluent_kafka import KafkaException, Producer
 
-from posttrail import kafka_clients, logs, service, topic_admin
+from posttrail import kafka_clients, kafka_rights, kafka_rules, logs, service, topic_admin
 from posttrail.config import Settings
-from posttrail.errors import Fenced, Retry, Unreachable
+from posttrail.errors import Fenced, Refused, Retry, Unreachable
 from posttrail.topics import POSITIONS, RAW
 from posttrail_producers.positions import read_positions
 from posttrail_producers.source import Record
@@ -107,7 +107,7 @@ class Publisher:
         Raises:
             Fenced: a newer copy took the source over since the last `open`.
             NotReady: a topic is missing.
-            Unreachable: Kafka does not answer, the first time.
+            Unreachable: Kafka does not answer or refuses us, the first time.
             Retry: the same, later on.
         """
         self.drop()
@@ -121,10 +121,24 @@ class Publisher:
             claim = msgspec.json.encode(self._owner)
             self._producer.produce(self._positions, claim, _owner_key(self._source_id).encode())
             self._end_transaction(15)
+            positions = read_positions(self._settings)
         except KafkaException as error:
+            self._refuse_if_not_allowed(error)
             raise self._given_up(error) from error
+        except Retry as error:  # of the positions
+            self._refuse_if_not_allowed(error.__cause__)
+            raise
         self._opened = True
-        return read_positions(self._settings)
+        return positions
+
+    def _refuse_if_not_allowed(self, error: BaseException | None) -> None:
+        """At the start, what is not allowed will not be soon: say which right is missing."""
+        if self._opened or not isinstance(error, KafkaException):
+            return
+        if error.args[0].name().endswith("AUTHORIZATION_FAILED"):
+            self.drop()
+            kafka_rights.require(self._settings, kafka_rules.of_source(self._source_id))
+            raise Refused(f"Kafka does not allow: {error.args[0].str()}") from error
 
     def _require_topics(self) -> None:
         try:

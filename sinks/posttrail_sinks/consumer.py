@@ -17,7 +17,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from posttrail import metrics, service, topic_admin, topics
+from posttrail import kafka_rights, kafka_rules, metrics, service, topic_admin, topics
 from posttrail.config import Settings
 from posttrail.errors import Fenced, Poison, PosttrailError, Retry, Stop
 from posttrail.kafka_clients import base
@@ -118,6 +118,7 @@ class Sink:
             NotReady: the topic or the schema is missing or not as declared.
         """
         topic_admin.require(self._settings, topics.DELIVERIES, topics.DEAD)
+        kafka_rights.require(self._settings, kafka_rules.of_sink(self._settings))
         self._store.open()
         self._join()
         service.ready()

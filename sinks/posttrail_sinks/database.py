@@ -13,7 +13,8 @@ from typing import TypeAlias
 import psycopg2
 import psycopg2.extensions
 
-from posttrail.errors import NotReady, Poison, PosttrailError, Retry, Unreachable
+from posttrail import postgres_refusals
+from posttrail.errors import BadSettings, NotReady, Poison, PosttrailError, Retry, Unreachable
 from posttrail_sinks.queries import query
 
 Connection: TypeAlias = psycopg2.extensions.connection
@@ -54,12 +55,16 @@ def connect(dsn: str, name: str) -> Connection:
 
     Raises:
         Retry: the server is not there, or refuses for now or for good: libpq does not tell which.
+        BadSettings: the connection string is none.
     """
-    given = {**_OPTIONS, "application_name": name, **psycopg2.extensions.parse_dsn(dsn)}
+    try:
+        given = {**_OPTIONS, "application_name": name, **psycopg2.extensions.parse_dsn(dsn)}
+    except psycopg2.ProgrammingError:  # its words may hold a part of the password
+        raise BadSettings(postgres_refusals.NO_CONNECTION_STRING) from None
     try:
         opened: Connection = psycopg2.connect(**given)
     except psycopg2.Error as error:
-        raise Retry(f"cannot connect to PostgreSQL: {first_line(error)}") from None
+        raise Retry(postgres_refusals.in_words(str(error))) from None
     with understood(), opened, opened.cursor() as cursor:
         cursor.execute(query("session"))
     return opened
@@ -74,7 +79,7 @@ def first_connection(dsn: str, name: str) -> Connection:
     try:
         return connect(dsn, name)
     except Retry as error:
-        raise Unreachable(f"{error}; does it run, and is postgres.dsn right?") from None
+        raise Unreachable(str(error)) from None
 
 
 def first_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from posttrail import topics
 from posttrail.config import Settings
 from posttrail.errors import Retry, Unreachable
 from posttrail.kafka_clients import base
+from posttrail.kafka_rules import REPLAY_GROUP
 from posttrail_sinks import kafka_log
 from posttrail_sinks.offsets import Extent
 
@@ -22,7 +23,7 @@ def _consumer(settings: Settings) -> Consumer:
     return Consumer(
         base(settings, "replay")
         | {
-            "group.id": settings.kafka.prefix + "posttrail-replay",  # never joined
+            "group.id": settings.kafka.prefix + REPLAY_GROUP,  # never joined
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,

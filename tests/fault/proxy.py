@@ -19,6 +19,8 @@ class Proxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self.refuses = False
         self.answers_are_lost = False
+        self.cuts_after = 0
+        """Cut inside of a message, so many bytes from now on; 0: never."""
         self._flows = threading.Event()
         self._flows.set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -27,18 +29,28 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                if self.refuses:
+                server = None if self.refuses else self._reached()
+                if server is None:
                     client.close()
                     continue
-                server = socket.create_connection(self._to)
                 self._pairs.append((client, server))
                 for ends in ((client, server, False), (server, client, True)):
                     threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _reached(self) -> socket.socket | None:
+        with contextlib.suppress(OSError):
+            return socket.create_connection(self._to)
+        return None
 
     def _pump(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self._flows.wait()
+                if 0 < self.cuts_after <= len(data):
+                    target.sendall(data[: self.cuts_after - 1])
+                    self.cuts_after = 0
+                    self.cut()
+                self.cuts_after = max(0, self.cuts_after - len(data))
                 if not (is_answer and self.answers_are_lost):
                     target.sendall(data)
                 else:

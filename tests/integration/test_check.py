@@ -106,10 +106,10 @@ def test_a_check_does_not_disturb_a_running_producer(kafka: str, prefix: str) ->
 
 
 def checked_rights(kafka: str, prefix: str) -> None:
-    from posttrail import config, kafka_rights
+    from posttrail import config, kafka_rights, kafka_rules
 
     settings = config.load(kafka={"bootstrap": kafka, "prefix": prefix})
-    kafka_rights.require(settings, kafka_rights.of_producer("journal:mx1"))
+    kafka_rights.require(settings, kafka_rules.of_source("journal:mx1"))
 
 
 def test_an_unknown_setting_is_told() -> None:
