@@ -4,26 +4,11 @@ A line comes again under its own origin when a processor repeats itself, and und
 a shipper that delivers at least once (rsyslog, Vector) sends it twice.
 """
 
-from hashlib import blake2b
-
 from posttrail.identity import SECOND
-from posttrail.records import GapFact, NoqueueFact, Origin, ToFact
+from posttrail.packing import hashed, packed
+from posttrail.records import GapFact, NoqueueFact, ToFact
 
-_ORDINAL_BITS = 8
-_OFFSET_BITS = 46
-_PARTITION_BITS = 9
-
-
-def packed(origin: Origin, ordinal: int) -> int:
-    """Origin and ordinal as a signed 64-bit number, the same whenever the fact comes again.
-
-    Room for 512 partitions, 70 million million lines in each, 256 repetitions of a line; what lies
-    beyond is hashed into the numbers below zero.
-    """
-    partition, offset = origin
-    if partition >> _PARTITION_BITS or offset >> _OFFSET_BITS or ordinal >> _ORDINAL_BITS:
-        return _hashed(f"{partition}:{offset}:{ordinal}")
-    return (partition << _OFFSET_BITS | offset) << _ORDINAL_BITS | ordinal
+__all__ = ["attempt_id", "gap_id", "noqueue_id", "packed"]
 
 
 def attempt_id(fact: ToFact) -> int:
@@ -34,7 +19,7 @@ def attempt_id(fact: ToFact) -> int:
     """
     if fact.t % SECOND == 0:
         return packed(fact.origin, fact.ordinal)
-    return _hashed(
+    return hashed(
         f"{fact.t}\n{fact.ordinal}\n{fact.status}\n{fact.dsn}\n{fact.relay}\n{fact.delay}"
         f"\n{fact.response}"
     )
@@ -44,7 +29,7 @@ def noqueue_id(fact: NoqueueFact) -> int:
     """Which refusal this is, among all of the same time; see attempt_id."""
     if fact.t % SECOND == 0:
         return packed(fact.origin, fact.ordinal)
-    return _hashed(
+    return hashed(
         f"{fact.host}\n{fact.instance}\n{fact.component}\n{fact.pid}\n{fact.ordinal}"
         f"\n{fact.action}\n{fact.client_name}\n{fact.client_addr}\n{fact.client_port}"
         f"\n{fact.sender}\n{fact.recipient}\n{fact.reason}"
@@ -55,10 +40,4 @@ def gap_id(fact: GapFact) -> int:
     """Which gap this is, among all of the same time; see attempt_id."""
     if fact.t % SECOND == 0:
         return packed(fact.origin, fact.ordinal)
-    return _hashed(f"{fact.host}\n{fact.source}\n{fact.lines}\n{fact.ordinal}\n{fact.reason}")
-
-
-def _hashed(text: str) -> int:
-    """Below zero, where no packed origin of a sane cluster is."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return -1 - (int.from_bytes(digest, "big") >> 1)
+    return hashed(f"{fact.host}\n{fact.source}\n{fact.lines}\n{fact.ordinal}\n{fact.reason}")
