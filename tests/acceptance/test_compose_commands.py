@@ -94,7 +94,7 @@ def test_every_command_of_the_compose_file_works(servers: dict[str, str], tmp_pa
     job("migrate", servers)
 
     with ExitStack() as running:
-        for service in ("processor", "sink"):
+        for service in ("processor", "sink", "watch"):
             running.enter_context(healthy(service, servers, tmp_path / f"{service}.log"))
         follow = healthy(
             "producer-follow",
@@ -127,5 +127,5 @@ def test_every_service_of_ours_is_among_them() -> None:
 
     assert ours == {
         "topics", "migrate", "processor", "sink", "producer-file", "producer-follow",
-        "producer-journal", "status",
+        "producer-journal", "status", "watch",
     }  # fmt: skip

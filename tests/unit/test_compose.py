@@ -58,7 +58,9 @@ def test_every_variable_is_a_setting(service: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_stage_starts_after_topics_and_tables_are_made() -> None:
-    for service in ("processor", "sink", "producer-file", "producer-follow", "producer-journal"):
+    for service in (
+        "processor", "sink", "watch", "producer-file", "producer-follow", "producer-journal",
+    ):  # fmt: skip
         assert SERVICES[service]["depends_on"] == {
             "topics": {"condition": "service_completed_successfully"},
             "migrate": {"condition": "service_completed_successfully"},
