@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_rsyslog",
     "tests.fix_sample",
+    "tests.fix_sample",
     "tests.fix_secure",
     "tests.fix_sink",
     "tests.fix_stack",

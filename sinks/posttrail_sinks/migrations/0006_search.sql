@@ -26,7 +26,8 @@ CREATE INDEX ON delivery_to (lower(relay_name), born);
 -- Most are sent and cost nothing here.
 CREATE INDEX ON delivery_to (status, born) WHERE status <> 'sent';
 -- What went to a content filter on the same host.
-CREATE INDEX ON delivery_to (born) WHERE relay_addr <<= '127.0.0.0/8' OR relay_addr = '::1';
+CREATE INDEX delivery_to_filter_idx ON delivery_to (born)
+WHERE relay_addr <<= '127.0.0.0/8' OR relay_addr = '::1';
 
 CREATE INDEX ON noqueue (lower(recipient), t);
 CREATE INDEX ON noqueue (lower(sender), t);
