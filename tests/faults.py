@@ -10,7 +10,7 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -214,9 +214,9 @@ def _fill(which: str, directory: str) -> Callable[[Pipe], Iterator[None]]:
     def strike(pipe: Pipe) -> Iterator[None]:
         disk = pipe.servers.directory / directory
         filler = disk / "filler"
-        with filler.open("wb") as file:
-            room = os.statvfs(disk)
-            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+        with suppress(OSError), filler.open("wb") as file:
+            while file.write(bytes(65536)):
+                file.flush()  # until there is no room, and none again when a file is deleted
         try:
             yield
             pipe.pause(AWAY_S)

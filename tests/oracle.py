@@ -51,6 +51,13 @@ class Verdict:
         if len(self.notes) < MOST_NOTES:
             self.notes.append(f"{kind}: {what}")
 
+    def take(self, other: "Verdict") -> None:
+        """Add another's differences."""
+        self.lost += other.lost
+        self.twice += other.twice
+        self.wrong += other.wrong
+        self.notes += other.notes[: MOST_NOTES - len(self.notes)]
+
     @property
     def is_clean(self) -> bool:
         return not (self.lost or self.twice or self.wrong)
