@@ -32,6 +32,7 @@ IN_CI = os.environ.get("CI") == "true"
 DEBIAN_PACKAGES = (
     "gcc",
     "libsystemd-dev",
+    "pflogsumm",
     "pkg-config",
     "postfix",
     "prometheus",
