@@ -1,7 +1,6 @@
 """`posttrail report`: what went through in a period, for a person, JSON or CSV."""
 
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from rich.console import Console
 
 from posttrail import config
 from posttrail.cli import report_forms
-from posttrail.cli.local_time import moment, zone_name
+from posttrail.cli.local_time import now_here, zone_name
 
 if TYPE_CHECKING:
     from posttrail_answers.report_records import Period
@@ -90,8 +89,9 @@ def report(
 
 def _period(since: str, until: str) -> "Period":
     from posttrail_answers.report_records import Period
+    from posttrail_answers.times import moment
 
-    now = datetime.now(UTC)
+    now = now_here()
     begin, end = moment(since, now), moment(until, now)
     if begin >= end:
         raise typer.BadParameter(f"--since {since} is not before --until {until}")
