@@ -6,9 +6,8 @@ pytest_plugins = [
     "tests.fix_postfix",
     "tests.fix_postgres",
     "tests.fix_rsyslog",
-    "tests.fix_sample",
-    "tests.fix_sample",
     "tests.fix_secure",
     "tests.fix_sink",
     "tests.fix_stack",
+    "tests.fix_sample",  # after fix_stack, which it imports
 ]

@@ -22,11 +22,11 @@ ACTIVE = "(queue active)"
 SENT, DEFERRED = "dsn=2.0.0, status=sent (250 ok)", f"dsn=4.3.0, status=deferred ({REPLY})"
 LINES = [
     f"{HEAD}.000016+00:00 mx1 postfix/smtpd[1]: 00010A: client=a.example[192.0.2.1]",
-    f"{HEAD}.000020+00:00 mx1 postfix/qmgr[2]: 00010A: from=<s@a.example>, size=9, nrcpt=2 {ACTIVE}",
+    f"{HEAD}.000020+00:00 mx1 postfix/qmgr[2]: 00010A: from=<s@b.test>, size=9, nrcpt=2 {ACTIVE}",
     f"{HEAD}.100000+00:00 mx1 postfix/smtp[3]: 00010A: to=<a@example.net>, {TRIED} {DEFERRED}",
     f"{HEAD}.100001+00:00 mx1 postfix/smtp[3]: 00010A: to=<b@example.net>, {TRIED} {SENT}",
     f"{HEAD}.000032+00:00 mx1 postfix/pickup[4]: 00020A: uid=0 from=<root>",
-    f"{HEAD}.000040+00:00 mx1 postfix/qmgr[2]: 00020A: from=<r@a.example>, size=5, nrcpt=1 {ACTIVE}",
+    f"{HEAD}.000040+00:00 mx1 postfix/qmgr[2]: 00020A: from=<r@b.test>, size=5, nrcpt=1 {ACTIVE}",
     f"{HEAD}.000048+00:00 mx1 postfix/smtpd[1]: 00030A: client=a.example[192.0.2.1]",
 ]
 ARRIVAL = int(datetime(2026, 11, 24, 10, tzinfo=UTC).timestamp())
