@@ -1,0 +1,142 @@
+-- What may link the given mails to others, in both directions: parent, child, and what speaks for it.
+-- %(queue_id)s, %(host)s, %(instance)s, %(born)s: arrays, a mail at each place; %(limit)s: for each
+-- mail and kind. A mail is at most two weeks younger than the one that it came from: that bounds the
+-- partitions. Clocks of hosts may differ by some seconds.
+WITH asked AS MATERIALIZED (
+    SELECT m.*
+    FROM unnest(
+        %(queue_id)s::text[], %(host)s::text[], %(instance)s::text[], %(born)s::timestamptz[]
+    ) AS k (queue_id, host, instance, born)
+    JOIN delivery_from AS m USING (queue_id, host, instance, born)
+),
+found AS (
+    -- Down: an id in a reply or of a forwarded mail.
+    SELECT 'next' AS kind, p.queue_id AS p_id, p.host AS p_host, p.instance AS p_instance,
+        p.born AS p_born, c.queue_id AS c_id, c.host AS c_host, c.instance AS c_instance,
+        c.born AS c_born, d.relay, d.response, d.t, p.message_id AS p_message_id,
+        c.message_id AS c_message_id, c.orig_queue_id
+    FROM asked AS p
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (next_queue_id) next_queue_id, relay, response, t
+        FROM delivery_to
+        WHERE queue_id = p.queue_id AND host = p.host AND instance = p.instance
+            AND born = p.born AND next_queue_id IS NOT NULL
+        ORDER BY next_queue_id, t
+        LIMIT %(limit)s
+    ) AS d
+    JOIN delivery_from AS c ON c.queue_id = d.next_queue_id
+        AND c.born BETWEEN p.born - interval '5 seconds' AND d.t + interval '5 seconds'
+    UNION ALL
+    -- Up: the same.
+    SELECT 'next', p.queue_id, p.host, p.instance, p.born, c.queue_id, c.host, c.instance,
+        c.born, d.relay, d.response, d.t, p.message_id, c.message_id, c.orig_queue_id
+    FROM asked AS c
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (queue_id, host, instance, born)
+            queue_id, host, instance, born, relay, response, t
+        FROM delivery_to
+        WHERE next_queue_id = c.queue_id
+            AND born BETWEEN c.born - interval '14 days' AND c.born + interval '5 seconds'
+            AND t BETWEEN c.born - interval '5 seconds' AND c.born + interval '1 day'
+        ORDER BY queue_id, host, instance, born, t
+        LIMIT %(limit)s
+    ) AS d
+    JOIN delivery_from AS p
+        ON p.queue_id = d.queue_id AND p.host = d.host AND p.instance = d.instance
+        AND p.born = d.born
+    UNION ALL
+    -- Down: XFORWARD names the id before the filter, a requeued mail its old one.
+    SELECT l.kind, p.queue_id, p.host, p.instance, p.born, l.queue_id, l.host, l.instance,
+        l.born, NULL, NULL, NULL, p.message_id, l.message_id, l.orig_queue_id
+    FROM asked AS p
+    CROSS JOIN LATERAL (
+        (SELECT 'xforward' AS kind, c.queue_id, c.host, c.instance, c.born, c.message_id,
+            c.orig_queue_id
+        FROM delivery_from AS c
+        WHERE c.orig_queue_id = p.queue_id
+            AND c.born BETWEEN p.born - interval '5 seconds' AND p.born + interval '14 days'
+            AND c.born <= p.t_last + interval '5 seconds'
+        LIMIT %(limit)s)
+        UNION ALL
+        (SELECT 'requeue', c.queue_id, c.host, c.instance, c.born, c.message_id, c.orig_queue_id
+        FROM delivery_from AS c
+        WHERE c.requeued_from = p.queue_id AND c.host = p.host AND c.instance = p.instance
+            AND c.born BETWEEN p.born AND p.born + interval '14 days'
+        ORDER BY c.born
+        LIMIT 1)
+        UNION ALL
+        (SELECT n.kind, c.queue_id, c.host, c.instance, c.born, c.message_id, c.orig_queue_id
+        FROM (
+            SELECT 'bounce' AS kind, unnest(p.bounce_ids) AS id
+            UNION ALL SELECT 'delay', unnest(p.delay_ids)
+            UNION ALL SELECT 'dsn', unnest(p.dsn_ids)
+        ) AS n
+        JOIN delivery_from AS c ON c.queue_id = n.id AND c.host = p.host
+            AND c.instance = p.instance
+            AND c.born BETWEEN p.born AND p.t_last + interval '5 seconds'
+        LIMIT %(limit)s)
+        UNION ALL
+        (SELECT 'message-id', c.queue_id, c.host, c.instance, c.born, c.message_id, c.orig_queue_id
+        FROM delivery_from AS c
+        WHERE c.message_id = p.message_id AND c.message_id <> '<>'
+            AND c.born BETWEEN p.born AND p.born + interval '14 days'
+            AND c.born <= p.t_last + interval '5 seconds'
+            AND (c.queue_id, c.host, c.instance) <> (p.queue_id, p.host, p.instance)
+        ORDER BY c.born
+        LIMIT %(limit)s)
+    ) AS l
+    UNION ALL
+    -- Up: the same.
+    SELECT l.kind, l.queue_id, l.host, l.instance, l.born, c.queue_id, c.host, c.instance,
+        c.born, NULL, NULL, NULL, l.message_id, c.message_id, c.orig_queue_id
+    FROM asked AS c
+    CROSS JOIN LATERAL (
+        (SELECT 'xforward' AS kind, p.queue_id, p.host, p.instance, p.born, p.message_id
+        FROM delivery_from AS p
+        WHERE p.queue_id = c.orig_queue_id
+            AND p.born BETWEEN c.born - interval '14 days' AND c.born + interval '5 seconds'
+            AND p.t_last >= c.born - interval '5 seconds'
+        LIMIT %(limit)s)
+        UNION ALL
+        (SELECT 'requeue', p.queue_id, p.host, p.instance, p.born, p.message_id
+        FROM delivery_from AS p
+        WHERE p.queue_id = c.requeued_from AND p.host = c.host AND p.instance = c.instance
+            AND p.born BETWEEN c.born - interval '14 days' AND c.born
+        ORDER BY p.born DESC
+        LIMIT 1)
+        UNION ALL
+        (SELECT CASE WHEN p.bounce_ids @> ARRAY[c.queue_id] THEN 'bounce'
+            WHEN p.delay_ids @> ARRAY[c.queue_id] THEN 'delay' ELSE 'dsn' END,
+            p.queue_id, p.host, p.instance, p.born, p.message_id
+        FROM delivery_from AS p
+        WHERE c.client_name IS NULL
+            AND ((p.bounce_ids IS NOT NULL AND p.bounce_ids @> ARRAY[c.queue_id])
+                OR (p.delay_ids IS NOT NULL AND p.delay_ids @> ARRAY[c.queue_id])
+                OR (p.dsn_ids IS NOT NULL AND p.dsn_ids @> ARRAY[c.queue_id]))
+            AND p.host = c.host AND p.instance = c.instance
+            AND p.born BETWEEN c.born - interval '14 days' AND c.born
+            AND p.t_last >= c.born - interval '5 seconds'
+        LIMIT %(limit)s)
+        UNION ALL
+        (SELECT 'message-id', p.queue_id, p.host, p.instance, p.born, p.message_id
+        FROM delivery_from AS p
+        WHERE p.message_id = c.message_id AND p.message_id <> '<>'
+            AND p.born BETWEEN c.born - interval '14 days' AND c.born
+            AND p.t_last >= c.born - interval '5 seconds'
+            AND (p.queue_id, p.host, p.instance) <> (c.queue_id, c.host, c.instance)
+        ORDER BY p.born DESC
+        LIMIT %(limit)s)
+    ) AS l
+)
+SELECT DISTINCT jsonb_build_object(
+    'kind', kind,
+    'parent', jsonb_build_object(
+        'queue_id', p_id, 'host', p_host, 'instance', p_instance, 'born', p_born
+    ),
+    'child', jsonb_build_object(
+        'queue_id', c_id, 'host', c_host, 'instance', c_instance, 'born', c_born
+    ),
+    'relay', relay, 'response', response, 't', t, 'parent_message_id', p_message_id,
+    'child_message_id', c_message_id, 'orig_queue_id', orig_queue_id
+)
+FROM found
