@@ -60,6 +60,11 @@ class Branch(msgspec.Struct, frozen=True):
     mails: bool
     """False: it gives refusals."""
 
+    @property
+    def windowed(self) -> bool:
+        """It is to be asked of stretches of time, `window_from` and `window_until`, in turn."""
+        return "%(window_from)s" in self.text
+
 
 SELECTIVE = ("queue_id", "message_id", "sender", "client", "login", "subject")
 """What the mail's own row has an index for."""
@@ -147,7 +152,8 @@ def to_conditions(query: Query) -> list[str]:
     if query.status == Word.FILTERED:
         pieces.append(conditions()["to.filtered"])
     elif query.status is not None:
-        pieces.append(conditions()["to.status"])
+        sent = "sent" in _statuses(query.status)
+        pieces.append(conditions()["to.status" if sent else "to.status_not_sent"])
     return pieces
 
 
@@ -161,7 +167,9 @@ def match(query: Query) -> str:
 
 def _by_mail(query: Query, after: After | None, extra: list[str]) -> str:
     pieces = [*_frame(query, "from", after), *_pieces(query, "from", _FROM), *extra]
-    return sql("search_from").replace("{conditions}", " AND ".join(pieces) or "true")
+    by_words = query.subject is not None and query.queue_id is None and query.message_id is None
+    name = "search_subject" if by_words else "search_from"
+    return sql(name).replace("{conditions}", " AND ".join(pieces) or "true")
 
 
 def _exists(pieces: list[str]) -> list[str]:

@@ -51,6 +51,8 @@ d.relay_addr = %(relay)s::inet
 d.relay_addr <<= %(relay)s::inet
 -- name: to.status
 d.status = ANY (%(statuses)s)
+-- name: to.status_not_sent
+d.status <> 'sent' AND d.status = ANY (%(statuses)s)
 -- name: to.filtered
 d.status = 'sent' AND d.next_queue_id IS NOT NULL
 AND (d.relay_addr <<= '127.0.0.0/8' OR d.relay_addr = '::1')

@@ -23,8 +23,8 @@ CREATE INDEX ON delivery_to (lower(recipient), born);
 CREATE INDEX ON delivery_to (lower(split_part(recipient, '@', -1)), born);
 CREATE INDEX ON delivery_to (lower(orig_recipient), born) WHERE orig_recipient <> recipient;
 CREATE INDEX ON delivery_to (lower(relay_name), born);
--- Most are sent and cost nothing here.
-CREATE INDEX ON delivery_to (status, born) WHERE status <> 'sent';
+-- Most are sent and cost nothing here. Time first: a search names several statuses, newest first.
+CREATE INDEX ON delivery_to (born, status) WHERE status <> 'sent';
 -- What went to a content filter on the same host.
 CREATE INDEX delivery_to_filter_idx ON delivery_to (born)
 WHERE relay_addr <<= '127.0.0.0/8' OR relay_addr = '::1';

@@ -1,0 +1,1 @@
+SELECT max(born) FROM delivery_from

@@ -1,0 +1,249 @@
+"""How long searches and traces take in tables of so many mails.
+
+Fills day partitions on the server itself, in a PostgreSQL of its own that is gone afterwards, and
+asks each kind of question with many values, frequent and rare ones. Prints p50, p95 and p99 in
+milliseconds, as a person waits for them: from the call to the last record.
+"""
+
+import argparse
+import os
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import psycopg2
+from posttrail_answers.database import reading
+from posttrail_answers.search import Query, find
+from posttrail_answers.trace import trails
+from posttrail_embedded.database import EmbeddedPostgres
+from posttrail_sinks.migrate import migrate
+from psycopg2.extensions import connection
+
+HERE = Path(__file__).parent
+DAYS = 30
+SETTINGS = {
+    "shared_buffers": "1GB", "wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB",
+    "maintenance_work_mem": "400MB", "autovacuum": "off", "random_page_cost": "1.1", "jit": "off",
+    "max_parallel_maintenance_workers": "0",
+}  # fmt: skip
+
+
+class Tables:
+    """What the fill made, for random questions."""
+
+    def __init__(self, mails: int, days: list[datetime]) -> None:
+        self.mails = mails
+        self.days = days
+
+    def mail(self) -> int:
+        """The number of any mail."""
+        return random.randint(1, self.mails)
+
+    def sender(self, power: int = 4) -> str:
+        """Power 4: as frequent as in the tables; 1: any, mostly rare."""
+        k = int(200_000 * random.random() ** power)
+        return f"user{k}@d{int(k**0.66)}.example"
+
+    def recipient(self, power: int = 4) -> str:
+        """As for senders."""
+        k = int(2_000_000 * random.random() ** power)
+        return f"rcpt{k}_1@{self._domain(k)}"
+
+    def domain(self) -> str:
+        """Of a recipient."""
+        return self._domain(int(2_000_000 * random.random() ** 4))
+
+    def since(self) -> datetime:
+        """The beginning of any day."""
+        return random.choice(self.days)
+
+    @staticmethod
+    def _domain(k: int) -> str:
+        return "big.example" if k % 5 < 2 else f"r{k // 200}.example"
+
+    def client(self) -> str:
+        """An address."""
+        k = int(30_000 * random.random() ** 4)
+        return f"10.0.{k // 256}.{k % 256}"
+
+
+Shape = Callable[[Tables], Query]
+
+SHAPES: dict[str, Shape] = {
+    "newest of all": lambda _: Query(),
+    "sender": lambda t: Query(sender=t.sender()),
+    "sender, rare": lambda t: Query(sender=t.sender(1).upper()),
+    "recipient": lambda t: Query(recipient=t.recipient()),
+    "recipient, rare": lambda t: Query(recipient=t.recipient(1)),
+    "domain, either side": lambda t: Query(domain=t.domain()),
+    "message-id": lambda t: Query(message_id=f"{t.mail()}@mail.example"),
+    "queue id": lambda t: Query(queue_id=f"B{t.mail():09x}z"),
+    "subject, rare word": lambda _: Query(subject=f"topic{random.randrange(20_000)}"),
+    "subject, frequent word": lambda _: Query(subject="invoice"),
+    "client address": lambda t: Query(client=t.client()),
+    "client name": lambda _: Query(client=f"client{int(30_000 * random.random() ** 4)}.example"),
+    "client network": lambda _: Query(client=f"10.0.{random.randrange(117)}.0/28"),
+    "relay": lambda t: Query(relay=f"mx.{t.domain()}"),
+    "login": lambda _: Query(login=f"login{int(200_000 * random.random() ** 4)}"),
+    "host until a day": lambda t: Query(host=f"mx{random.randrange(8)}", until=t.since()),
+    "status pending": lambda t: Query(status="pending", until=t.since()),
+    "status failed": lambda t: Query(status="failed", until=t.since()),
+    "status expired": lambda t: Query(status="expired", until=t.since()),
+    "sender and recipient": lambda t: Query(sender=t.sender(), recipient=t.recipient()),
+    "recipient, failed": lambda t: Query(recipient=t.recipient(), status="failed"),
+    "sender, failed": lambda t: Query(sender=t.sender(), status="failed"),
+    "domain, failed, a day": lambda t: _on_a_day(t, Query(domain=t.domain(), status="failed")),
+    "sender, subject": lambda t: Query(sender=t.sender(), subject="invoice"),
+    "recipient on a host, a day": lambda t: _on_a_day(
+        t, Query(recipient=t.recipient(), host="mx3")
+    ),
+    "nobody's address": lambda _: Query(sender="nobody@nowhere.example"),
+}
+
+
+def _on_a_day(tables: Tables, query: Query) -> Query:
+    since = tables.since()
+    return msgspec.structs.replace(query, since=since, until=since + timedelta(days=1))
+
+
+def fill(dsn: str, mails: int) -> None:
+    """Day partitions of both tables, at once; indexes are built when a day is full."""
+    first_day = datetime.now(UTC).date() - timedelta(days=DAYS)
+    tables = [
+        threading.Thread(target=_fill_table, args=(dsn, table, first_day, mails // DAYS))
+        for table in ("delivery_from", "delivery_to")
+    ]
+    for each in tables:
+        each.start()
+    for each in tables:
+        each.join()
+
+
+def _fill_table(dsn: str, table: str, first_day: date, mails: int) -> None:
+    text = (HERE / f"queries_{table.removeprefix('delivery_')}.sql").read_text()
+    with closing(psycopg2.connect(dsn)) as opened, opened.cursor() as cursor:
+        opened.autocommit = True
+        cursor.execute("SET timezone TO 'UTC'")
+        for number in range(DAYS):
+            day = first_day + timedelta(days=number)
+            part = f"{table}_{day:%Y%m%d}"
+            values = {"first": 1 + number * mails, "mails": mails, "day": f"{day} 00:00+00"}
+            cursor.execute("BEGIN")
+            cursor.execute(
+                f"CREATE TABLE {part} (LIKE {table} INCLUDING DEFAULTS INCLUDING GENERATED)"
+                " WITH (fillfactor = 90)"
+            )
+            cursor.execute(text.replace("{part}", part), values)
+            cursor.execute(
+                f"ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM"
+                f" ('{day} 00:00+00') TO ('{day + timedelta(days=1)} 00:00+00')"
+            )
+            cursor.execute("COMMIT")
+            cursor.execute(f"VACUUM (ANALYZE, FREEZE) {part}")
+        cursor.execute(f"ANALYZE {table}")
+
+
+@contextmanager
+def own_postgres() -> Iterator[str]:
+    """A server with settings for tables of this size, gone with its data afterwards."""
+    with tempfile.TemporaryDirectory(prefix="posttrail-queries-") as directory:
+        Path(directory).chmod(0o711)
+        server = EmbeddedPostgres(Path(directory) / "pg", Path(directory) / "log", durable=False)
+        server.start()
+        try:
+            with closing(psycopg2.connect(server.dsn())) as opened, opened.cursor() as cursor:
+                opened.autocommit = True
+                for name, value in SETTINGS.items():
+                    cursor.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            server.stop()
+            server.start()
+            migrate(server.dsn())
+            yield server.dsn()
+        finally:
+            server.stop()
+
+
+def filled(dsn: str) -> Tables:
+    """What stands in a database that `fill` filled."""
+    with closing(psycopg2.connect(dsn)) as opened, opened.cursor() as cursor:
+        cursor.execute("SELECT count(*), min(born), max(born) FROM delivery_from")
+        ((mails, first, last),) = cursor
+        cursor.execute("SELECT count(*) FROM delivery_to")
+        ((recipients,),) = cursor
+        cursor.execute("SELECT pg_size_pretty(pg_database_size(current_database()))")
+        ((size,),) = cursor
+    days = [first + timedelta(days=number) for number in range(1, (last - first).days + 1)]
+    print(f"{mails} mails, {recipients} recipients, {len(days) + 1} days, {size}")
+    return Tables(mails, days)
+
+
+def percentiles(name: str, ask: Callable[[], None], rounds: int) -> None:
+    """Ask so often after three times that do not count, and print a row."""
+    times = []
+    for number in range(rounds + 3):
+        began = time.perf_counter()
+        ask()
+        if number >= 3:
+            times.append(1000 * (time.perf_counter() - began))
+    times.sort()
+    p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * p))] for p in (0.5, 0.95, 0.99))
+    print(f"{name:28} {p50:8.1f} {p95:8.1f} {p99:8.1f}", flush=True)
+
+
+def deep(opened: connection, tables: Tables) -> None:
+    """The twentieth page of a frequent recipient domain, from a cursor in the middle."""
+    until = tables.since()
+    page = find(opened, Query(domain="big.example", until=until), limit=1)
+    if page.next_cursor is not None:
+        find(opened, Query(domain="big.example"), after=page.next_cursor)
+
+
+def measure(dsn: str, rounds: int) -> None:
+    """All shapes on one warm connection."""
+    tables = filled(dsn)
+    print(f"load {os.getloadavg()[0]:.1f}; ms: p50, p95, p99 of {rounds}")
+    with reading(dsn) as opened:
+        with opened.cursor() as cursor:
+            cursor.execute("SET statement_timeout TO '5s'")
+        for name, shape in SHAPES.items():
+            percentiles(name, lambda: _ask(opened, shape(tables)), rounds)  # noqa: B023
+        percentiles("deep page of a domain", lambda: deep(opened, tables), rounds)
+        percentiles("trace by queue id", lambda: _trace(opened, f"B{tables.mail():09x}z"), rounds)
+        percentiles(
+            "trace by message-id", lambda: _trace(opened, f"{tables.mail()}@mail.example"), rounds
+        )
+
+
+def _ask(opened: connection, query: Query) -> None:
+    """What takes longer than a statement may counts as that long."""
+    with suppress(psycopg2.errors.QueryCanceled):
+        find(opened, query)
+
+
+def _trace(opened: connection, named: str) -> None:
+    assert trails(opened, named)
+
+
+def main() -> None:
+    """Fill and ask, or ask only."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mails", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--filled", metavar="DSN", help="a database that is filled already")
+    options = parser.parse_args()
+    if options.filled:
+        measure(options.filled, options.rounds)
+        return
+    with own_postgres() as dsn:
+        fill(dsn, options.mails)
+        measure(dsn, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
