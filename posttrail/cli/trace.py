@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,10 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from posttrail import config
+from posttrail.cli.trace_forms import plain, steps_table, tree_of
+from posttrail.cli.trace_forms import when as _when
 from posttrail.errors import NotFound
 
 if TYPE_CHECKING:
-    from posttrail_answers.trace import Mail, Recipient, Trail
+    from posttrail_answers.answer import Answer
+    from posttrail_answers.trace import Mail, Recipient
 
 _STYLES = {
     "sent": "green",
@@ -42,43 +44,49 @@ def trace(
         typer.Argument(metavar="QUEUE_ID_OR_MESSAGE_ID", help="As logged; brackets are optional."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines/--no-lines", help="The raw lines, while Kafka keeps them.")
+    ] = True,
 ) -> None:
-    """Show what became of a mail: its sender side and every recipient."""
-    from posttrail_answers.database import reading
-    from posttrail_answers.trace import trails
-
-    with reading(config.dsn(config.load())) as opened:
-        found = trails(opened, named)
+    """Show what became of a mail: step by step, every recipient, and its way across hosts."""
+    answers = _answers(named, lines=lines)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    if not found:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answers)) + b"\n")
+    if not answers:
         raise NotFound(f"{named}: no mail with this queue id or message-id")
     if not as_json:
-        _show(found, Console())
+        _show(answers, Console())
 
 
-def _show(found: "list[Trail]", console: Console) -> None:
-    for number, trail in enumerate(found):
+def _answers(named: str, *, lines: bool) -> "list[Answer]":
+    from posttrail_answers.answer import answer
+    from posttrail_answers.database import reading
+    from posttrail_answers.timeline import key_of
+    from posttrail_answers.trace import trails
+
+    settings = config.load()
+    with reading(config.dsn(settings)) as opened:
+        keys = [key_of(trail.mail) for trail in trails(opened, named)]
+        return [answer(opened, key, settings if lines else None) for key in keys]
+
+
+def _show(answers: "list[Answer]", console: Console) -> None:
+    for number, each in enumerate(answers):
         if number:
             console.print()
-        console.print(_sender_side(trail.mail))
+        console.print(_sender_side(each.mail, each.explained))
         console.print()
-        console.print(_recipients(trail.recipients))
-
-
-def plain(text: str) -> Text:
-    """Text of a log is a stranger's: no markup, no control characters on the terminal."""
-    return Text(
-        "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    )
-
-
-def _when(moment: datetime | None) -> str:
-    """Local time, to the millisecond, with its zone."""
-    if moment is None:
-        return ""
-    local = moment.astimezone()
-    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
+        console.print(_recipients(each.recipients))
+        console.print()
+        console.print(steps_table(each.steps))
+        for gap in each.gaps:
+            lost = "lines" if gap.lines is None else f"{gap.lines} lines"
+            console.print(plain(f"{lost} of {gap.host} were lost at {_when(gap.t)}: {gap.reason}"))
+        if each.missing:
+            console.print(plain(each.missing), style="yellow")
+        if each.tree.mails > 1:
+            console.print()
+            console.print(tree_of(each.tree))
 
 
 def _client(mail: "Mail") -> str:
@@ -110,12 +118,13 @@ def _facts(mail: "Mail") -> Iterator[tuple[str, str]]:
     )
 
 
-def _sender_side(mail: "Mail") -> Table:
+def _sender_side(mail: "Mail", explained: str) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", justify="right")
     grid.add_column(overflow="fold")
     grid.add_row("mail", Text(f"{mail.queue_id} on {mail.host} ({mail.instance})", style="bold"))
     grid.add_row("status", Text(mail.status or "open", style=_STYLES.get(mail.status or "", "")))
+    grid.add_row("in words", explained)
     for name, value in _facts(mail):
         if value:
             grid.add_row(name, plain(value))

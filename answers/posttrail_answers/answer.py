@@ -1,0 +1,44 @@
+"""All about one mail: its timeline with its lines, and its way across hosts. The shape of JSON."""
+
+import msgspec
+from psycopg2.extensions import connection
+
+from posttrail.config import Settings
+from posttrail_answers import hops, timeline
+from posttrail_answers.gaps import Gap
+from posttrail_answers.hops import Tree
+from posttrail_answers.proofs import proven
+from posttrail_answers.timeline import MailKey, Step
+from posttrail_answers.trace import Mail, Recipient
+from posttrail_answers.words import Word
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `posttrail trace --json` gives for each mail; absent fields are not known."""
+
+    mail: Mail
+    recipients: tuple[Recipient, ...]
+    word: Word
+    explained: str
+    """The word, and why nothing is known where lines were lost."""
+    steps: tuple[Step, ...]
+    gaps: tuple[Gap, ...] = ()
+    """What the host's log is known to lack in the mail's life."""
+    missing: str | None = None
+    """Why not every raw line is shown."""
+    tree: Tree
+
+
+def answer(opened: connection, key: MailKey, settings: Settings | None) -> Answer:
+    """All about one mail; without settings no raw line is asked for.
+
+    Raises:
+        posttrail.errors.NotFound: there is no such mail.
+    """
+    found = timeline.of(opened, key)
+    if settings is not None:
+        found = proven(settings, found)
+    return Answer(
+        mail=found.mail, recipients=found.recipients, word=found.word, explained=found.explained,
+        steps=found.steps, gaps=found.gaps, missing=found.missing, tree=hops.tree(opened, key),
+    )  # fmt: skip
