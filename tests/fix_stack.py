@@ -3,7 +3,7 @@
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,11 +55,19 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.kill()
 
 
-@pytest.fixture(scope="session")
-def stack(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Topics, tables, one processor, one sink."""
+@contextmanager
+def running(env: dict[str, str], directory: Path, *commands: str) -> Iterator[None]:
+    """These stages, until the block ends."""
+    with ExitStack() as ended:
+        for command in commands:
+            ended.callback(_stop, _start(command, env, directory))
+        yield
+
+
+@contextmanager
+def made(kafka: str, postgres: str, directory: Path) -> Iterator[Stack]:
+    """Topics and tables of its own; no stage runs."""
     name = f"stack_{uuid.uuid4().hex[:8]}"
-    directory = tmp_path_factory.mktemp("stack")
     execute(postgres, f"CREATE DATABASE {name}")
     dsn = on_database(postgres, name)
     env = environment(
@@ -67,11 +75,19 @@ def stack(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -
     )
     run_well("topics", env=env)
     run_well("migrate", env=env)
-    with ExitStack() as running:
-        for command in ("process", "sink"):
-            running.callback(_stop, _start(command, env, directory))
-        yield Stack(env, dsn)
+    yield Stack(env, dsn)
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def stack(kafka: str, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Topics, tables, one processor, one sink."""
+    directory = tmp_path_factory.mktemp("stack")
+    with (
+        made(kafka, postgres, directory) as found,
+        running(found.env, directory, "process", "sink"),
+    ):
+        yield found
 
 
 @pytest.fixture(scope="session")

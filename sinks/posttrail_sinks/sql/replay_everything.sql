@@ -1,3 +1,8 @@
--- The whole topic is the window: every row is about its time.
+-- The whole topic is the window: every row is about its time, those that are lost too.
 INSERT INTO {shadow}.replay_host (host, first, last)
-SELECT DISTINCT host, 0, 253402300799999999 FROM delivery_from
+SELECT host, 0, 253402300799999999
+FROM (
+    SELECT host FROM delivery_from
+    UNION
+    SELECT host FROM {shadow}.delivery_from
+) AS every

@@ -1,0 +1,58 @@
+"""The database is lost, and made anew from what Kafka still holds."""
+
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from posttrail.topics import DELIVERIES
+from tests.fix_postgres import execute, on_database
+from tests.fix_stack import SAMPLE, Stack, made, running
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+TABLES = ("delivery_from", "delivery_to", "noqueue", "log_gap")
+
+
+def contents(stack: Stack) -> dict[str, list[str]]:
+    return {
+        table: [row["row"] for row in stack.rows(f"SELECT whole::text AS row FROM {table} AS whole")]
+        for table in TABLES
+    }
+
+
+def sorted_contents(stack: Stack) -> dict[str, list[str]]:
+    return {table: sorted(rows) for table, rows in contents(stack).items()}
+
+
+def forget_all_facts(kafka: str, stack: Stack) -> None:
+    """As their retention does after a week."""
+    topic = DELIVERIES.full_name(stack.env["POSTTRAIL_KAFKA__PREFIX"])
+    end_of_log = -1
+    asked = [TopicPartition(topic, part, end_of_log) for part in range(DELIVERIES.partitions)]
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for done in admin.delete_records(asked).values():
+        done.result(30)
+
+
+def test_a_lost_database_is_rebuilt_from_the_raw_lines(
+    kafka: str, postgres: str, tmp_path: Path
+) -> None:
+    with made(kafka, postgres, tmp_path) as stack:
+        stack.run("produce", "file", str(SAMPLE))
+        with running(stack.env, tmp_path, "process", "sink"):
+            stack.wait_until_idle()
+        before = sorted_contents(stack)
+        name = stack.dsn.split("dbname=")[1].split()[0]
+        execute(postgres, f"DROP DATABASE {name}")
+        forget_all_facts(kafka, stack)
+
+        execute(postgres, f"CREATE DATABASE {name}")
+        assert on_database(postgres, name) == stack.dsn
+        stack.run("migrate")
+        with running(stack.env, tmp_path, "process", "sink"):
+            stack.run("replay", "--since", "0")
+
+        assert len(before["delivery_to"]) == 1803
+        assert sorted_contents(stack) == before
