@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 UP_OPTIONS := $(if $(YEAR),--year $(YEAR)) $(if $(ZONE),--zone "$(ZONE)")
 
-.PHONY: help run stop test lint format docs bench soak clean tools
+.PHONY: help run stop test lint format docs bench chaos soak clean tools
 
 help:
 	@echo 'make run     set-up, then LOG through Kafka into PostgreSQL (LOG=path YEAR=2019 ZONE=UTC)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make format  rewrite the code as make lint wants it'
 	@echo 'make docs    write docs/*.md from the code'
 	@echo 'make bench   all benchmarks, ratios of CPU time'
+	@echo 'make chaos   faults at random for ten minutes, then the count (ARGS="--seconds 60 --seed 7")'
 	@echo 'make soak    ten million hostile lines through the parser (ARGS="--lines 100000" for fewer)'
 	@echo 'make clean   stop, then remove .venv and everything else that was made here'
 
@@ -48,6 +49,10 @@ docs: tools
 
 bench: tools
 	@$(BIN)/python -m benchmarks
+
+chaos:
+	@$(PYTHON) deploy/setup.py test
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 soak: tools
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -52,6 +52,10 @@ EVENTS = (
         "No broker answers yet. It goes on by itself.",
     ),
     Event(
+        "Kafka does not answer: waiting", "process", "warning",
+        "No broker answers a worker that was at work. `Kafka answers again` ends it.",
+    ),
+    Event(
         "the broker did not take the facts; trying again", "process", "warning",
         "The batch is sent again until Kafka has it; a repeat does no harm.",
     ),

@@ -5,7 +5,6 @@ anew by then, what was frozen thaws, what was full has room again. tests/fault/t
 each alone, `make chaos` all of them at random, docs/faults.md says what was seen.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -24,9 +23,9 @@ Strike: TypeAlias = Callable[[Pipe], AbstractContextManager[None]]
 FAULTS: dict[str, Strike] = {}
 """By name, as docs/faults.md calls them."""
 
-AWAY_S = 3.0
+AWAY_S = 2.0
 """How long a server is away, or a connection hangs."""
-FROZEN_S = 9.0
+FROZEN_S = 7.5
 """Longer than a group waits for a member (session.timeout.ms)."""
 PACE = (0.25, 0.1)
 """Seconds that a slow broker stands still and goes, in turn."""
@@ -59,7 +58,7 @@ def _freeze(kind: str) -> Callable[[Pipe], Iterator[None]]:
         stage.signal(signal.SIGSTOP)
         try:
             yield
-            pipe.pause(FROZEN_S)
+            pipe.pause(FROZEN_S if kind != "produce" else AWAY_S)
         finally:
             stage.signal(signal.SIGCONT)
 
@@ -113,7 +112,7 @@ def _kill_server(which: str) -> Callable[[Pipe], Iterator[None]]:
         pipe.servers.kill(server)
         try:
             yield
-            pipe.pause(AWAY_S / 2)
+            pipe.pause(AWAY_S)
         finally:
             pipe.servers.start_again(server)
 

@@ -105,7 +105,9 @@ class Host:
         ends = n % 4 != 3
         if ends:
             yield 400, "fact", f"postfix/qmgr[8]: {queue_id}: removed"
-        self.mails.append(Mail(queue_id, born, f"s{n}@example.com", "removed" if ends else "queued"))
+        self.mails.append(
+            Mail(queue_id, born, f"s{n}@example.com", "removed" if ends else "queued")
+        )
 
     def _deliveries(self, n: int, queue_id: str, born: int) -> Iterator[tuple[int, str, str]]:
         relay = "relay=mx.example.net[198.51.100.7]:25, delay=0.3, delays=0.1/0/0.1/0.1"

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg2
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -22,9 +23,10 @@ from posttrail_embedded.process import Child
 from posttrail_sinks.migrate import migrate
 
 from posttrail import topics
-from posttrail.dead_letters import read
+from posttrail.dead_letters import DeadLetter, read
 from posttrail.identity import SECOND
 from posttrail.records import Origin, decode_fact
+from posttrail.topics import Topic
 from tests import oracle
 from tests.fault.proxy import Proxy, in_front_of
 from tests.fix_postgres import execute, on_database
@@ -129,11 +131,25 @@ class Servers:
         self.postgres.stop()
 
 
-class RawLines:
-    """The committed lines of the raw topic, read as they come."""
+class Kept(NamedTuple):
+    """What is kept of a record."""
 
-    def __init__(self, world: World) -> None:
-        self._name = topics.RAW.full_name(world.prefix)
+    key: bytes | None
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+    ms: int
+    """Milliseconds since 1970 UTC."""
+
+    def letter(self) -> DeadLetter:
+        """The record as a dead letter."""
+        return read(self.key, self.value, self.headers, self.ms)
+
+
+class Records:
+    """The committed records of a topic, read as they come."""
+
+    def __init__(self, world: World, topic: Topic) -> None:
+        self._name = topic.full_name(world.prefix)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": world.bootstrap,
@@ -141,21 +157,38 @@ class RawLines:
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
         )
-        places = [TopicPartition(self._name, part, 0) for part in range(topics.RAW.partitions)]
+        self._partitions = range(topic.partitions)
+        places = [TopicPartition(self._name, part, 0) for part in self._partitions]
         self._consumer.assign(places)
-        self.lines: dict[Origin, bytes] = {}
+        self.found: dict[Origin, Kept] = {}
 
     def read(self) -> int:
         """How many there are by now."""
         for message in self._consumer.consume(5000, 0.05):
             if message.error() is None:
-                self.lines[message.partition(), message.offset()] = message.value()
+                self.found[message.partition(), message.offset()] = Kept(
+                    message.key(), message.value(), message.headers() or (), message.timestamp()[1]
+                )
             else:
                 assert message.error().code() != KafkaError._AUTO_OFFSET_RESET, message.error()
-        return len(self.lines)
+        return len(self.found)
+
+    def ends(self) -> dict[int, int]:
+        """Where the next record of each partition will stand."""
+        return {
+            part: self._consumer.get_watermark_offsets(TopicPartition(self._name, part), 30)[1]
+            for part in self._partitions
+        }
+
+    def read_all(self) -> list[Kept]:
+        """All up to the end of now; for topics without transactions."""
+        last = {(part, end - 1) for part, end in self.ends().items() if end}
+        eventually(lambda: not last or (self.read() and last <= self.found.keys()))
+        return list(self.found.values())
 
     def close(self) -> None:
         self._consumer.close()
@@ -167,7 +200,9 @@ class Pipe:
     def __init__(self, servers: Servers, proxy: Proxy, dsn: str, dice: random.Random) -> None:
         self.servers, self.proxy, self.dice = servers, proxy, dice
         self.world = World.new(servers.kafka.bootstrap)
-        self.raw = RawLines(self.world)
+        self.raw = Records(self.world, topics.RAW)
+        self._deliveries = Records(self.world, topics.DELIVERIES)
+        self._dead = Records(self.world, topics.DEAD)
         self._env = self.world.environment(
             postgres__dsn=dsn,
             producer__max_delay_before_commit="0.1",
@@ -266,7 +301,7 @@ class Pipe:
         raw_ends = self.world.ends()
         with self.world.consumer() as consumer:
             self._wait_for_group(consumer, raw_ends, seconds)
-            ends = self._ends(consumer)
+        ends = self._deliveries.ends()
         eventually(lambda: self._tended() and self._landed(ends), seconds)
 
     def _tended(self) -> bool:
@@ -286,13 +321,6 @@ class Pipe:
 
         eventually(has_them, seconds)
 
-    def _ends(self, consumer: Consumer) -> dict[int, int]:
-        name = topics.DELIVERIES.full_name(self.world.prefix)
-        return {
-            part: consumer.get_watermark_offsets(TopicPartition(name, part), 30)[1]
-            for part in range(topics.DELIVERIES.partitions)
-        }
-
     def _landed(self, ends: dict[int, int]) -> bool:
         with suppress(psycopg2.Error):
             stands = self._stands()
@@ -309,18 +337,15 @@ class Pipe:
         verdict = Verdict()
         names = [host.name for host in hosts]
         raw = {
-            origin: line
-            for origin, line in sorted(self.raw.lines.items())
-            if line.split(b" ")[1].decode() in names
+            origin: one.value
+            for origin, one in sorted(self.raw.found.items())
+            if one.value.split(b" ")[1].decode() in names
         }
         written = [line for host in hosts for line in host.lines]
         oracle.compare_raw(verdict, [*written, *repeats], raw.values())
         reading = oracle.Reading(raw)
-        facts = [decode_fact(one.value()) for one in self.world.records(topics.DELIVERIES)]
-        letters = [
-            read(one.key(), one.value(), one.headers() or [], one.timestamp()[1])
-            for one in self.world.records(topics.DEAD)
-        ]
+        facts = [decode_fact(one.value) for one in self._deliveries.read_all()]
+        letters = [one.letter() for one in self._dead.read_all()]
         oracle.compare_topics(
             verdict,
             reading,
@@ -361,7 +386,8 @@ class Pipe:
         for some in self.stages.values():
             for stage in some:
                 stage.end()
-        self.raw.close()
+        for records in (self.raw, self._deliveries, self._dead):
+            records.close()
 
 
 @contextmanager

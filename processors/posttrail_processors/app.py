@@ -22,6 +22,9 @@ from posttrail_processors.work import Work
 BATCHES_WAITING = 4
 """Batches that may wait for the agent; this bounds a worker's memory."""
 
+SESSION_SECONDS = 6.0
+"""How long the group waits for a silent worker; Kafka takes no less. The sink's is the same."""
+
 log = logger("process")
 
 
@@ -85,7 +88,7 @@ def make(settings: Settings, reader: Reader) -> App:
         broker_credentials=credentials.of_faust(settings.kafka),
         broker_max_poll_records=settings.processor.max_poll_lines,
         broker_commit_interval=0.5,
-        broker_session_timeout=15.0,
+        broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=30.0,
         stream_buffer_maxsize=BATCHES_WAITING,

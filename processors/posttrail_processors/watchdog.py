@@ -85,10 +85,14 @@ class Watchdog(threading.Thread):
         try:
             ends = self._ends(states)
         except (KafkaException, TimeoutError):
+            if self._reachable:
+                log.warning("Kafka does not answer: waiting")
             self._reachable = False
             failed("process")
             self._stall.forget()  # the broker is away: waiting is right
             return
+        if not self._reachable:
+            log.info("Kafka answers again")
         self._reachable = True
         positions = self._positions()
         marks = {

@@ -1,6 +1,7 @@
 """Runs one worker: waits for the broker and the topics, starts Faust, ends in good order."""
 
 import asyncio
+import logging
 import signal
 import sys
 from typing import Any, NoReturn
@@ -69,6 +70,7 @@ def run(settings: Settings) -> NoReturn:
     watched: list[Watchdog] = []
     metrics_server.serve(settings.metrics, lambda: watched[0].health() if watched else WAITING)
     wait_for_topics(settings)
+    quiet_aiokafka(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = make(settings, reader_of(settings.processor))
@@ -82,6 +84,12 @@ def run(settings: Settings) -> NoReturn:
     watchdog.start()
     Worker(app, watchdog, loop=loop).execute_from_commandline()
     raise SystemExit(Exit.FAILED)
+
+
+def quiet_aiokafka(settings: Settings) -> None:
+    """aiokafka says of a broker that is away the same sixty times a second; we say it once."""
+    if settings.logs.level != "debug":
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def wait_for_topics(settings: Settings) -> None:

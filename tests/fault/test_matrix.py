@@ -21,7 +21,7 @@ from tests.pipe import Pipe, Servers, running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
-MAILS = 40
+MAILS = 20
 _numbers = count()
 
 
@@ -32,7 +32,7 @@ def pipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipe]:
     disks = contextmanager(faults.small_disks)(directory) if os.geteuid() == 0 else nullcontext()
     with disks:
         try:
-            servers = Servers(directory)
+            servers = Servers(directory, durable=False)
         except PosttrailError as error:
             missing(str(error))
         try:

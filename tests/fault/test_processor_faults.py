@@ -146,3 +146,4 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: EmbeddedKafka, tmp_path:
     seen = world.seen()
     assert len(seen.raw) == 10_000
     assert (seen.lost(), seen.invented()) == ([], set())
+    assert len((tmp_path / "stays").read_text().splitlines()) < 40, "an event is said once"
