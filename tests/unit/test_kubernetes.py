@@ -1,0 +1,152 @@
+"""The manifests for Kubernetes: against its own schemas, and against posttrail's commands."""
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from posttrail import config
+from posttrail.cli.main import app
+from tests.program import ROOT
+
+MANIFESTS = ROOT / "deploy/kubernetes"
+VERSION = "1.34"
+"""All kinds that are used have been stable since 1.25."""
+Document = dict[str, Any]
+
+
+def documents(path: Path) -> list[Document]:
+    return list(YAML(typ="safe").load_all(path.read_text()))
+
+
+KUSTOMIZATION = documents(MANIFESTS / "kustomization.yaml")[0]
+FILES = [MANIFESTS / name for name in KUSTOMIZATION["resources"]]
+ALL = [each for path in FILES for each in documents(path)]
+WORKLOADS = [each for each in ALL if each["kind"] in ("Deployment", "Job")]
+DEPLOYMENTS = [each for each in ALL if each["kind"] == "Deployment"]
+
+
+def named(document: Document) -> str:
+    return f"{document['kind']}/{document['metadata']['name']}"
+
+
+def pod(workload: Document) -> Document:
+    found: Document = workload["spec"]["template"]["spec"]
+    return found
+
+
+def container(workload: Document) -> Document:
+    (found,) = pod(workload)["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    "document", [*ALL, *documents(MANIFESTS / "secret.example.yaml")], ids=named
+)
+def test_kubernetes_knows_every_field(document: Document) -> None:
+    assert kubernetes_validate.validate(document, VERSION, strict=True) == VERSION
+
+
+def test_a_field_with_a_wrong_name_would_be_noticed() -> None:
+    wrong = {**DEPLOYMENTS[0], "spec": {**DEPLOYMENTS[0]["spec"], "replica": 2}}
+
+    with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
+        kubernetes_validate.validate(wrong, VERSION, strict=True)
+
+
+def test_every_manifest_is_applied() -> None:
+    left_out = {path.name for path in MANIFESTS.glob("*.yaml")} - {path.name for path in FILES}
+
+    assert left_out == {"kustomization.yaml", "secret.example.yaml"}
+
+
+def command(workload: Document) -> str:
+    (found,) = container(workload)["args"]
+    return str(found)
+
+
+def test_pods_run_commands_that_exist() -> None:
+    known = set(getattr(typer.main.get_command(app), "commands", {}))
+
+    assert {command(each) for each in WORKLOADS} <= known
+    assert {command(each) for each in DEPLOYMENTS} >= {"process", "sink", "watch"}
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=named)
+def test_a_pod_runs_with_few_rights(workload: Document) -> None:
+    """As Kubernetes's profile `restricted` asks, and more."""
+    assert pod(workload)["securityContext"]["runAsNonRoot"] is True
+    assert pod(workload)["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod(workload)["automountServiceAccountToken"] is False
+    assert container(workload)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=named)
+def test_a_pod_has_limits_and_reads_its_secrets_from_files(workload: Document) -> None:
+    assert set(container(workload)["resources"]) == {"requests", "limits"}
+    names = {one["name"] for one in container(workload)["env"]}
+    assert names == {"POSTTRAIL_CONFIG"}
+    mounted = {one["name"]: one for one in container(workload)["volumeMounts"]}
+    assert mounted["secrets"]["readOnly"]
+
+
+@pytest.mark.parametrize("workload", DEPLOYMENTS, ids=named)
+def test_a_pod_is_asked_whether_it_lives_and_whether_it_is_ready(workload: Document) -> None:
+    found = container(workload)
+
+    assert found["livenessProbe"]["httpGet"]["path"] == "/live"
+    assert found["readinessProbe"]["httpGet"]["path"] == "/ready"
+    assert found["ports"] == [{"name": "metrics", "containerPort": _settings().metrics.port}]
+
+
+@pytest.mark.parametrize("workload", DEPLOYMENTS, ids=named)
+def test_a_selector_finds_its_pods(workload: Document) -> None:
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+
+    assert workload["spec"]["selector"]["matchLabels"] == labels
+
+
+def test_what_is_scaled_keeps_a_worker_while_nodes_are_drained() -> None:
+    budgets = {named(each): each["spec"] for each in ALL if each["kind"] == "PodDisruptionBudget"}
+    scaled = [each for each in DEPLOYMENTS if each["spec"]["replicas"] > 1]
+
+    assert len(scaled) >= 2
+    for each in scaled:
+        spec = budgets[f"PodDisruptionBudget/{each['metadata']['name']}"]
+        assert spec["selector"] == each["spec"]["selector"]
+
+
+def _settings() -> config.Settings:
+    return config.load()
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTTRAIL_CONFIG", str(MANIFESTS / "posttrail.toml"))
+
+
+def test_the_settings_can_be_used_and_hold_no_secret() -> None:
+    found = _settings()
+
+    assert found.metrics.address == "0.0.0.0"
+    assert "password=" not in found.postgres.dsn.get_secret_value()
+    files = [str(found.kafka.password_file), str(found.postgres.password_file)]
+    keys = documents(MANIFESTS / "secret.example.yaml")[0]["stringData"]
+    assert {Path(name).name for name in files} <= set(keys)
+
+
+def test_ports_to_the_servers_are_open() -> None:
+    (policy,) = (each for each in ALL if each["kind"] == "NetworkPolicy")
+    open_ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    brokers = config.bootstrap(_settings()).split(",")
+
+    assert {int(broker.rpartition(":")[2]) for broker in brokers} <= open_ports
+    assert 5432 in open_ports
