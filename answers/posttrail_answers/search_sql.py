@@ -178,11 +178,16 @@ def _exists(pieces: list[str]) -> list[str]:
     return [conditions()["from.exists"].replace("{conditions}", " AND ".join(pieces))]
 
 
-def _by_recipient(query: Query, after: After | None, extra: list[str]) -> str:
-    own = [*_frame(query, "to", after), *to_conditions(query), *extra]
+def _by_recipient(query: Query, after: After | None, extra: list[str]) -> Iterator[str]:
+    """An address is looked for on its own in either column: each index gives newest first."""
+    others = msgspec.structs.replace(query, recipient=None)
     mail = list(_pieces(query, "from", _FROM))
-    name = "search_to_from" if mail else "search_to"
-    return sql(name).replace("{conditions}", " AND ".join([*own, *mail]) or "true")
+    pieces = [*_frame(query, "to", after), *to_conditions(others), *extra, *mail]
+    text = sql("search_to_from" if mail else "search_to")
+    columns: tuple[str, ...] = ("final_recipient", "orig_recipient")
+    wanted = [[]] if query.recipient is None else [[conditions()[f"to.{each}"]] for each in columns]
+    for each in wanted:
+        yield text.replace("{conditions}", " AND ".join([*pieces, *each]) or "true")
 
 
 def _by_refusal(query: Query, after: After | None, extra: list[str]) -> str:
@@ -206,9 +211,9 @@ def _mail_texts(query: Query, after: After | None) -> Iterator[str]:
     selective = any(getattr(query, name) is not None for name in SELECTIVE)
     if query.domain is not None:
         yield _by_mail(query, after, [known["from.domain"], *_exists(of_to)])
-        yield _by_recipient(query, after, [known["to.domain"]])
+        yield from _by_recipient(query, after, [known["to.domain"]])
     elif query.recipient is not None or (of_to and not selective):
-        yield _by_recipient(query, after, [])
+        yield from _by_recipient(query, after, [])
     else:
         yield _by_mail(query, after, _exists(of_to))
     if query.recipient is None and query.relay is None and _of_mails(query):

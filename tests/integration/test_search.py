@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -19,11 +19,12 @@ from tests.tables import Store
 
 pytestmark = pytest.mark.postgres
 
+End = Literal["sent", "deferred", "bounced"]
 SENDERS = ("Ann@Example.com", "bob@example.net", "")
 RECIPIENTS = ("cy@example.org", "Di@Example.com", "eve%_@example.net")
 RELAYS = ("mx.example.org", "MX.example.net")
 SUBJECTS = ("Your order 100%", 're: O\'Hara "quoted"', None)
-ENDS = ("sent", "deferred", "bounced")
+ENDS: tuple[End, ...] = ("sent", "deferred", "bounced")
 HOSTILE = "x' OR 1=1; -- %(sender)s %s {conditions} \\ _% \"'\x1b"
 
 
@@ -32,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
 
     number: int
     fields: dict[str, Any]
-    recipients: tuple[tuple[str, str, str], ...]
+    recipients: tuple[tuple[str, End, str], ...]
 
 
 def _row(number: int, chance: random.Random) -> Row:

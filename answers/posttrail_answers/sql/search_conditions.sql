@@ -41,6 +41,10 @@ EXISTS (
 -- name: to.recipient
 (lower(d.recipient) = lower(%(recipient)s COLLATE "C")
 OR (d.orig_recipient <> d.recipient AND lower(d.orig_recipient) = lower(%(recipient)s COLLATE "C")))
+-- name: to.final_recipient
+lower(d.recipient) = lower(%(recipient)s COLLATE "C")
+-- name: to.orig_recipient
+d.orig_recipient <> d.recipient AND lower(d.orig_recipient) = lower(%(recipient)s COLLATE "C")
 -- name: to.domain
 lower(split_part(d.recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
 -- name: to.relay
