@@ -1,0 +1,106 @@
+"""Raw lines of a mail from a real Kafka, and what is said where they are gone."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import psycopg2
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from posttrail_answers import timeline
+from posttrail_answers.database import reading
+from posttrail_answers.proofs import proven
+from posttrail_answers.timeline import Timeline
+from posttrail_answers.trace import trails
+from posttrail_processors.lines import Rules, read_line
+from posttrail_sinks.writer import Writer
+
+from posttrail import config, topics
+
+pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
+
+ID = "47NQzY13DbzB"
+HEAD = "2019-11-27T16:22:49"
+REST = " delays=0/0/0/0, dsn=2.0.0, status=sent (250 ok)"
+LINES = [
+    f"{HEAD}.100000+00:00 mx postfix/smtpd[1]: connect from a.example[192.0.2.1]",
+    f"{HEAD}.374221+00:00 mx postfix/smtpd[1]: {ID}: client=a.example[192.0.2.1]",
+    f"{HEAD}.374300+00:00 mx postfix/cleanup[2]: {ID}: message-id=<m@a.example>",
+    f"{HEAD}.380000+00:00 mx postfix/qmgr[3]: {ID}: from=<>, size=9, nrcpt=1 (queue active)",
+    f"{HEAD}.390000+00:00 mx postfix/smtpd[1]: disconnect from a.example[192.0.2.1] ehlo=1",
+    f"{HEAD}.400000+00:00 mx postfix/lmtp[4]: {ID}: to=<b@a.example>, relay=x, delay=0,{REST}",
+    f"{HEAD}.410000+00:00 mx postfix/qmgr[3]: {ID}: removed",
+]
+
+
+def land(dsn: str, lines: Sequence[str]) -> None:
+    facts = [
+        fact
+        for offset, line in enumerate(lines)
+        for fact in read_line(line.encode(), (0, offset), Rules()).facts
+    ]
+    writer = Writer()
+    with closing(psycopg2.connect(dsn)) as connection:
+        writer.prepare_connection(connection)
+        with connection, connection.cursor() as cursor:
+            writer.write(cursor, writer.prepare(facts))
+
+
+def look(dsn: str, bootstrap: str, prefix: str) -> Timeline:
+    settings = config.load(kafka={"bootstrap": bootstrap, "prefix": prefix}, postgres={"dsn": dsn})
+    with reading(dsn) as opened:
+        ((key),) = [timeline.key_of(trail.mail) for trail in trails(opened, ID)]
+        return proven(settings, timeline.of(opened, key))
+
+
+@pytest.fixture
+def raw(kafka: str, prefix: str) -> str:
+    """The prefix of topics whose partition 0 of maillog.raw holds the lines."""
+    producer = Producer({"bootstrap.servers": kafka})
+    for line in LINES:
+        producer.produce(topics.RAW.full_name(prefix), line.encode(), partition=0)
+    assert producer.flush(30) == 0
+    return prefix
+
+
+def test_every_step_has_its_line_while_kafka_keeps_it(dsn: str, kafka: str, raw: str) -> None:
+    land(dsn, LINES)
+
+    found = look(dsn, kafka, raw)
+
+    assert found.missing is None
+    assert [
+        (step.kind, step.component, [line.origin[1] for line in step.lines]) for step in found.steps
+    ] == [
+        ("connect", "smtpd", [0]),
+        ("arrival", "smtpd", [1, 2]),
+        ("active", "qmgr", [3]),
+        ("disconnect", "smtpd", [4]),
+        ("attempt", "lmtp", [5]),
+        ("removed", "qmgr", [6]),
+    ]
+    assert found.steps[-1].lines[0].text == LINES[-1]
+
+
+def test_lines_that_kafka_no_longer_keeps_are_said(
+    dsn: str, kafka: str, raw: str, admin: AdminClient
+) -> None:
+    land(dsn, LINES)
+    gone = TopicPartition(topics.RAW.full_name(raw), 0, 3)
+    for deleted in admin.delete_records([gone]).values():
+        deleted.result(30)
+
+    found = look(dsn, kafka, raw)
+
+    assert found.missing == "2 of 5 raw lines are not in Kafka any more"
+    assert [step.kind for step in found.steps if not step.lines] == ["arrival"]
+
+
+def test_the_tables_alone_are_enough_while_kafka_is_away(dsn: str) -> None:
+    land(dsn, LINES)
+
+    found = look(dsn, "127.0.0.1:1", "")
+
+    assert found.missing is not None
+    assert found.missing.startswith("raw lines cannot be shown: ")
+    assert [step.kind for step in found.steps] == ["arrival", "attempt", "removed"]
