@@ -1,3 +1,6 @@
+-- Newest first until the page is full: row by row through indexes. Other joins read whole days.
+SET LOCAL enable_mergejoin TO off;
+SET LOCAL enable_hashjoin TO off;
 -- Of one stretch of time; what matches is found first and sorted then, for the newest rows in order
 -- would be read one by one until enough of them hold a rare word.
 WITH found AS MATERIALIZED (
