@@ -21,6 +21,7 @@ QUARTER = 15 * 60
 """Zones differ from UTC by whole quarters of an hour."""
 PROMPT = 60
 """Seconds within which a daemon logs the mail that it opened."""
+LAST_SECOND = 59
 TURN_BACK = 5 * 60
 """In the hour that comes twice, a stamp this many seconds before the one before is late; further
 back, the clocks were turned."""
@@ -68,6 +69,19 @@ def _seconds(stamp: Stamp, year: int, zone: tzinfo | None, fold: int) -> int:
     return int(at.timestamp()) + (stamp.second == 60)
 
 
+@lru_cache(maxsize=1024)
+def _offset_in_hour(stamp: Stamp, year: int, zone: tzinfo | None) -> int | None:
+    """Seconds east of UTC in the whole of this hour; None: clocks are turned in it, or doubtful."""
+    first = msgspec.structs.replace(stamp, minute=0, second=0, micros=None)
+    last = msgspec.structs.replace(stamp, minute=59, second=59, micros=None)
+    offsets = {
+        _seconds(each, year, UTC, 0) - _seconds(each, year, zone, fold)
+        for each in (first, last)
+        for fold in (0, 1)
+    }
+    return offsets.pop() if len(offsets) == 1 else None
+
+
 class Stamps:
     """Settles the stamps of one source, line by line."""
 
@@ -95,14 +109,20 @@ class Stamps:
         self._zone_given = zone_given
         self._year_given = year_given
         self.not_after = not_after
-        self._before: tuple[Stamp, Settled] | None = None
+        self._before: tuple[Stamp | None, Settled] | None = None
         self._passed: int | None = None
+        self._glided = 0
+        """Seconds that the stamps have gone on since the last one that was settled."""
+        self._room = -1
+        """How much further they may; negative: each stamp and opening line is to be settled."""
 
     @property
     def state(self) -> State:
         """What the next line needs to know of those before it."""
         if self._passed is not None:
             self._walk_past(self._passed)
+        if self._glided:
+            self._catch_up()
         return self._state
 
     @property
@@ -112,6 +132,27 @@ class Stamps:
         Not so for lines that open a mail: their queue ids may say more.
         """
         return self._before is not None and self._passed is None
+
+    def glide(self, seconds: int) -> bool:
+        """Settle a stamp that is later by so many seconds, in the same hour of the same clock.
+
+        Whether that was possible: then its offset is that of the stamp before, else nothing
+        happened and `settle` is to be asked. Only after `repeats` said yes.
+        """
+        if not 0 < seconds <= self._room:
+            return False
+        self._room -= seconds
+        self._glided += seconds
+        return True
+
+    def confirms(self, born: int) -> bool:
+        """Whether a line with the last stamp, that opened a mail born then, is settled the same.
+
+        `born`: seconds since 1970 UTC. No: `settle` is to be asked.
+        """
+        if self._room < 0 or self._state.newest is None:
+            return False
+        return _opened_by(self._state.newest + self._glided, born)
 
     def lacks_year(self, head: Head) -> bool:
         """Whether this line cannot be settled before `begin` says a year."""
@@ -135,6 +176,8 @@ class Stamps:
         if stamp is None:
             return None
         born = years.born_in(head)
+        if self._glided:
+            self._catch_up()
         # Most lines carry the stamp of the line before; carriers gives equal ones as one object.
         if born is None and self._before is not None and self._before[0] is stamp:
             return self._before[1]
@@ -144,8 +187,40 @@ class Stamps:
         walk, _ = years.step(self._state.walk or Walk(years.BEGIN), years.stamp_of(t))
         self._state = msgspec.structs.replace(self._state, walk=walk, newest=t // SECOND)
         self._passed = self._before = None
+        self._glided, self._room = 0, -1
+
+    def _catch_up(self) -> None:
+        """The state of the stamp up to which we glided."""
+        walk, newest = self._state.walk, self._state.newest
+        if walk is not None and walk.last is not None and newest is not None:
+            walk = msgspec.structs.replace(walk, last=walk.last + self._glided)
+            newest += self._glided
+            self._state = msgspec.structs.replace(self._state, walk=walk, newest=newest)
+        if self._before is not None:
+            settled = self._before[1]
+            t = settled.t + self._glided * SECOND
+            self._before = (None, msgspec.structs.replace(settled, t=t))
+        self._glided = 0
+
+    def _room_after(self, stamp: Stamp, settled: Settled, year: int) -> int:
+        """How many seconds further nothing but the stamp itself can tell anything new."""
+        walk, offset = self._state.walk, self._state.offset
+        if stamp.year is not None or stamp.micros is not None or stamp.second > LAST_SECOND:
+            return -1
+        if walk is None or walk.last is None or settled.offset % QUARTER:
+            return -1
+        in_hour = _offset_in_hour(
+            msgspec.structs.replace(stamp, minute=0, second=0), year, self._zone
+        )
+        if in_hour is None or in_hour == offset:
+            return -1
+        room = LAST_SECOND + 60 * 59 - 60 * stamp.minute - stamp.second
+        if self.not_after is None:
+            return room
+        return min(room, years.latest_moment(self.not_after) - walk.last)
 
     def _settle(self, stamp: Stamp, born: int | None) -> Settled | None:
+        self._room = -1
         year = self._year(stamp, born)
         if year is None or not years.exists(stamp, year) or not 1 < year < 9999:
             return None
@@ -156,6 +231,7 @@ class Stamps:
         settled = Settled(at * SECOND + (stamp.micros or 0), _seconds(stamp, year, UTC, 0) - at)
         has_stray = self._state.walk is not None and self._state.walk.stray is not None
         self._before = None if has_stray else (stamp, settled)
+        self._room = -1 if has_stray else self._room_after(stamp, settled, year)
         return settled
 
     def _year(self, stamp: Stamp, born: int | None) -> int | None:

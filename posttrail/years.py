@@ -105,6 +105,11 @@ def latest_year(stamp: Stamp, instant: int, tolerance: int = DAY) -> int:
     return (_moment(instant) + tolerance - season(stamp)) // YEAR
 
 
+def latest_moment(instant: int, tolerance: int = DAY) -> int:
+    """The last moment, on the scale of `Walk.last`, that is not after an instant (+ tolerance)."""
+    return _moment(instant) + tolerance
+
+
 def exists(stamp: Stamp, year: int) -> bool:
     """Whether the stamp's day is in this year: a 29th of February needs a leap year."""
     return isleap(year) or (stamp.month, stamp.day) != (2, 29)
