@@ -4,6 +4,7 @@ Reads links round by round, up and down; `hop_links` judges them. Knows no Kafka
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +21,10 @@ MOST_MAILS = 300
 MOST_ROUNDS = 30
 MOST_LINKS = 200
 """Of one kind from one mail: a list has hundreds of recipients, a loop repeats without end."""
+
+
+OLDEST = timedelta(days=15)
+"""How far a mail's birth can be from that of the one it came from, and a day."""
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,7 +114,15 @@ def _arrays(keys: Collection[MailKey]) -> dict[str, Any]:
 
 def _links(opened: connection, keys: Collection[MailKey]) -> list[Candidate]:
     with opened.cursor() as cursor:
-        cursor.execute(sql("hops_links"), _arrays(keys) | {"limit": MOST_LINKS})
+        cursor.execute(
+            sql("hops_links"),
+            _arrays(keys)
+            | {
+                "limit": MOST_LINKS,
+                "since": min(key.born for key in keys) - OLDEST,
+                "until": max(key.born for key in keys) + OLDEST,
+            },
+        )
         return [msgspec.convert(found, Candidate, strict=False) for (found,) in cursor]
 
 

@@ -1,7 +1,9 @@
 -- What may link the given mails to others, in both directions: parent, child, and what speaks for it.
 -- %(queue_id)s, %(host)s, %(instance)s, %(born)s: arrays, a mail at each place; %(limit)s: for each
 -- mail and kind. A mail is at most two weeks younger than the one that it came from: that bounds the
--- partitions. Clocks of hosts may differ by some seconds.
+-- partitions (%(since)s, %(until)s: as constants, so that the planner leaves the others out). Clocks of
+-- hosts may differ by some seconds. OFFSET 0: the id is looked up first, for ranges of times that the
+-- planner does not know look narrower to it than they are.
 WITH asked AS MATERIALIZED (
     SELECT m.*
     FROM unnest(
@@ -24,8 +26,12 @@ found AS (
         ORDER BY next_queue_id, t
         LIMIT %(limit)s
     ) AS d
-    JOIN delivery_from AS c ON c.queue_id = d.next_queue_id
-        AND c.born BETWEEN p.born - interval '5 seconds' AND d.t + interval '5 seconds'
+    CROSS JOIN LATERAL (
+        SELECT * FROM delivery_from
+        WHERE queue_id = d.next_queue_id AND born BETWEEN %(since)s AND %(until)s
+        OFFSET 0
+    ) AS c
+    WHERE c.born BETWEEN p.born - interval '5 seconds' AND d.t + interval '5 seconds'
     UNION ALL
     -- Up: the same.
     SELECT 'next', p.queue_id, p.host, p.instance, p.born, c.queue_id, c.host, c.instance,
@@ -34,9 +40,12 @@ found AS (
     CROSS JOIN LATERAL (
         SELECT DISTINCT ON (queue_id, host, instance, born)
             queue_id, host, instance, born, relay, response, t
-        FROM delivery_to
-        WHERE next_queue_id = c.queue_id
-            AND born BETWEEN c.born - interval '14 days' AND c.born + interval '5 seconds'
+        FROM (
+            SELECT * FROM delivery_to
+            WHERE next_queue_id = c.queue_id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS named
+        WHERE born BETWEEN c.born - interval '14 days' AND c.born + interval '5 seconds'
             AND t BETWEEN c.born - interval '5 seconds' AND c.born + interval '1 day'
         ORDER BY queue_id, host, instance, born, t
         LIMIT %(limit)s
@@ -52,15 +61,22 @@ found AS (
     CROSS JOIN LATERAL (
         (SELECT 'xforward' AS kind, c.queue_id, c.host, c.instance, c.born, c.message_id,
             c.orig_queue_id
-        FROM delivery_from AS c
-        WHERE c.orig_queue_id = p.queue_id
-            AND c.born BETWEEN p.born - interval '5 seconds' AND p.born + interval '14 days'
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE orig_queue_id = p.queue_id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS c
+        WHERE c.born BETWEEN p.born - interval '5 seconds' AND p.born + interval '14 days'
             AND c.born <= p.t_last + interval '5 seconds'
         LIMIT %(limit)s)
         UNION ALL
         (SELECT 'requeue', c.queue_id, c.host, c.instance, c.born, c.message_id, c.orig_queue_id
-        FROM delivery_from AS c
-        WHERE c.requeued_from = p.queue_id AND c.host = p.host AND c.instance = p.instance
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE requeued_from = p.queue_id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS c
+        WHERE c.host = p.host AND c.instance = p.instance
             AND c.born BETWEEN p.born AND p.born + interval '14 days'
         ORDER BY c.born
         LIMIT 1)
@@ -71,15 +87,22 @@ found AS (
             UNION ALL SELECT 'delay', unnest(p.delay_ids)
             UNION ALL SELECT 'dsn', unnest(p.dsn_ids)
         ) AS n
-        JOIN delivery_from AS c ON c.queue_id = n.id AND c.host = p.host
-            AND c.instance = p.instance
+        CROSS JOIN LATERAL (
+            SELECT * FROM delivery_from
+            WHERE queue_id = n.id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS c
+        WHERE c.host = p.host AND c.instance = p.instance
             AND c.born BETWEEN p.born AND p.t_last + interval '5 seconds'
         LIMIT %(limit)s)
         UNION ALL
         (SELECT 'message-id', c.queue_id, c.host, c.instance, c.born, c.message_id, c.orig_queue_id
-        FROM delivery_from AS c
-        WHERE c.message_id = p.message_id AND c.message_id <> '<>'
-            AND c.born BETWEEN p.born AND p.born + interval '14 days'
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE message_id = p.message_id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS c
+        WHERE c.message_id <> '<>' AND c.born BETWEEN p.born AND p.born + interval '14 days'
             AND c.born <= p.t_last + interval '5 seconds'
             AND (c.queue_id, c.host, c.instance) <> (p.queue_id, p.host, p.instance)
         ORDER BY c.born
@@ -92,15 +115,22 @@ found AS (
     FROM asked AS c
     CROSS JOIN LATERAL (
         (SELECT 'xforward' AS kind, p.queue_id, p.host, p.instance, p.born, p.message_id
-        FROM delivery_from AS p
-        WHERE p.queue_id = c.orig_queue_id
-            AND p.born BETWEEN c.born - interval '14 days' AND c.born + interval '5 seconds'
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE queue_id = c.orig_queue_id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS p
+        WHERE p.born BETWEEN c.born - interval '14 days' AND c.born + interval '5 seconds'
             AND p.t_last >= c.born - interval '5 seconds'
         LIMIT %(limit)s)
         UNION ALL
         (SELECT 'requeue', p.queue_id, p.host, p.instance, p.born, p.message_id
-        FROM delivery_from AS p
-        WHERE p.queue_id = c.requeued_from AND p.host = c.host AND p.instance = c.instance
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE queue_id = c.requeued_from AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS p
+        WHERE p.host = c.host AND p.instance = c.instance
             AND p.born BETWEEN c.born - interval '14 days' AND c.born
         ORDER BY p.born DESC
         LIMIT 1)
@@ -108,20 +138,24 @@ found AS (
         (SELECT CASE WHEN p.bounce_ids @> ARRAY[c.queue_id] THEN 'bounce'
             WHEN p.delay_ids @> ARRAY[c.queue_id] THEN 'delay' ELSE 'dsn' END,
             p.queue_id, p.host, p.instance, p.born, p.message_id
-        FROM delivery_from AS p
-        WHERE c.client_name IS NULL
-            AND ((p.bounce_ids IS NOT NULL AND p.bounce_ids @> ARRAY[c.queue_id])
-                OR (p.delay_ids IS NOT NULL AND p.delay_ids @> ARRAY[c.queue_id])
-                OR (p.dsn_ids IS NOT NULL AND p.dsn_ids @> ARRAY[c.queue_id]))
-            AND p.host = c.host AND p.instance = c.instance
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE c.client_name IS NULL AND (bounce_ids @> ARRAY[c.queue_id]
+                OR delay_ids @> ARRAY[c.queue_id] OR dsn_ids @> ARRAY[c.queue_id]) AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS p
+        WHERE p.host = c.host AND p.instance = c.instance
             AND p.born BETWEEN c.born - interval '14 days' AND c.born
             AND p.t_last >= c.born - interval '5 seconds'
         LIMIT %(limit)s)
         UNION ALL
         (SELECT 'message-id', p.queue_id, p.host, p.instance, p.born, p.message_id
-        FROM delivery_from AS p
-        WHERE p.message_id = c.message_id AND p.message_id <> '<>'
-            AND p.born BETWEEN c.born - interval '14 days' AND c.born
+        FROM (
+            SELECT * FROM delivery_from
+            WHERE message_id = c.message_id AND born BETWEEN %(since)s AND %(until)s
+            OFFSET 0
+        ) AS p
+        WHERE p.message_id <> '<>' AND p.born BETWEEN c.born - interval '14 days' AND c.born
             AND p.t_last >= c.born - interval '5 seconds'
             AND (p.queue_id, p.host, p.instance) <> (c.queue_id, c.host, c.instance)
         ORDER BY p.born DESC
