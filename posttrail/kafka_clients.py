@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from posttrail import secret_files, tls
-from posttrail.config import Kafka, Settings, bootstrap
+from posttrail.config import Settings, bootstrap
+from posttrail.server_settings import Kafka
 
 Config: TypeAlias = Mapping[str, str | int | float | bool]
 

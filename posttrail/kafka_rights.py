@@ -5,6 +5,7 @@ producer has.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicCollection
@@ -33,13 +34,18 @@ def require(settings: Settings, rules: Iterable[Rule]) -> str:
     except KafkaException as error:
         raise Unreachable(f"Kafka does not say what is allowed: {error.args[0].str()}") from error
     if lacking:
-        cures = "; ".join(_cure(rule, settings.kafka.prefix) for rule in lacking)
-        raise Refused(f"Kafka does not allow: {cures}")
+        raise refused(settings, lacking)
     topics = sorted({rule.name for rule in wanted if rule.kind is Kind.TOPIC})
     return ", ".join(
         "/".join(rule.operation for rule in wanted if rule.name == name) + f" {name}"
         for name in topics
     )
+
+
+def refused(settings: Settings, lacking: Iterable[Rule]) -> Refused:
+    """The error that says what to allow."""
+    cures = "; ".join(_cure(rule, settings.kafka.prefix) for rule in lacking)
+    return Refused(f"Kafka does not allow: {cures}")
 
 
 def _of_topics(admin: AdminClient, settings: Settings, rules: list[Rule]) -> Iterator[Rule]:
@@ -50,10 +56,18 @@ def _of_topics(admin: AdminClient, settings: Settings, rules: list[Rule]) -> Ite
         include_authorized_operations=True,
         request_timeout=_ANSWER_S,
     )
-    allowed = {
-        name: _names(one.result(_ANSWER_S).authorized_operations) for name, one in found.items()
-    }
+    allowed = {name: _allowed(one) for name, one in found.items()}
     yield from (rule for rule in wanted if rule.operation not in allowed[prefix + rule.name])
+
+
+def _allowed(described: "Future[Any]") -> set[str]:
+    """On one topic; nothing where we may not even see it."""
+    try:
+        return _names(described.result(_ANSWER_S).authorized_operations)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return set()
+        raise
 
 
 def _of_groups(admin: AdminClient, settings: Settings, rules: list[Rule]) -> Iterator[Rule]:

@@ -8,8 +8,8 @@ import ssl
 from pathlib import Path
 
 from posttrail import secret_files
-from posttrail.config import Kafka
 from posttrail.errors import BadSettings
+from posttrail.server_settings import Kafka
 
 
 def key_password(kafka: Kafka) -> str:

@@ -7,13 +7,12 @@ from posttrail_embedded import jars
 from posttrail_embedded.broker import EmbeddedKafka
 from posttrail_embedded.ports import LOOPBACK, free_ports
 
+from posttrail import kafka_rules
 from tests.certificates import Certificates, Pair
 
 PASSWORD = "correct-horse-battery-4711"
 """Of every user."""
-USERS = (
-    "producer", "processor", "sink", "operator", "nobody",
-)  # fmt: skip
+USERS = tuple(kafka_rules.PARTS)
 
 _SASL = "org.apache.kafka.common.security"
 

@@ -16,7 +16,8 @@ from posttrail import checks, config, kafka_rights, kafka_rules, topic_admin
 from posttrail.checks import Report, State, Step
 from posttrail.config import Settings
 from posttrail.errors import BadInput, BadSettings, Exit
-from posttrail.kafka_rules import Rule
+from posttrail.kafka_rules import Kind, Rule
+from posttrail.topics import ALL, Topic
 
 _ANSWER_S = 5.0
 """A person waits."""
@@ -101,8 +102,11 @@ def _raising(error: BadSettings) -> Callable[[], str]:
 
 def _kafka(settings: Settings, wanted: Wanted) -> Iterator[Step]:
     yield Step("kafka", lambda: _brokers(settings))
-    yield Step("topics", lambda: _topics(settings), ("kafka",))
-    for name, rules in _rights(settings, wanted):
+    rights = dict(_rights(settings, wanted))
+    used = {rule.name for rules in rights.values() for rule in rules if rule.kind is Kind.TOPIC}
+    looked_at = [topic for topic in ALL if topic.name in used or not used]
+    yield Step("topics", lambda: _topics(settings, looked_at), ("kafka",))
+    for name, rules in rights.items():
         yield Step(name, partial(kafka_rights.require, settings, rules), ("kafka", "topics"))
 
 
@@ -125,8 +129,8 @@ def _brokers(settings: Settings) -> str:
     return config.bootstrap(settings)
 
 
-def _topics(settings: Settings) -> str:
-    found = topic_admin.verify(settings)
+def _topics(settings: Settings, looked_at: list[Topic]) -> str:
+    found = topic_admin.verify(settings, looked_at)
     differing = [f"{topic.name}: {key} is yours" for topic in found for key in topic.differs]
     return ", ".join(differing) or f"{len(found)} as declared"
 

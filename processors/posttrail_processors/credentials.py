@@ -11,7 +11,7 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from faust.types.auth import CredentialsT
 
 from posttrail import kafka_clients, tls
-from posttrail.config import Kafka
+from posttrail.server_settings import Kafka
 
 
 def of_faust(kafka: Kafka) -> CredentialsT | None:

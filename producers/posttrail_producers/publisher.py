@@ -137,7 +137,11 @@ class Publisher:
             return
         if error.args[0].name().endswith("AUTHORIZATION_FAILED"):
             self.drop()
-            kafka_rights.require(self._settings, kafka_rules.of_source(self._source_id))
+            rules = kafka_rules.of_source(self._source_id)
+            if error.args[0].name().startswith("TRANSACTIONAL_ID"):
+                ids = [rule for rule in rules if rule.kind is kafka_rules.Kind.TRANSACTIONAL_ID]
+                raise kafka_rights.refused(self._settings, ids) from error
+            kafka_rights.require(self._settings, rules)
             raise Refused(f"Kafka does not allow: {error.args[0].str()}") from error
 
     def _require_topics(self) -> None:

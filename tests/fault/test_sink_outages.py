@@ -7,7 +7,8 @@ from posttrail_sinks import offsets
 from posttrail_sinks.database import Cursor
 from posttrail_sinks.offsets import Log, Span
 
-from posttrail.config import Postgres, Settings
+from posttrail.config import Settings
+from posttrail.server_settings import Postgres
 from tests.fault.proxy import Proxy, in_front_of
 from tests.fix_postgres import execute
 from tests.sink_world import (

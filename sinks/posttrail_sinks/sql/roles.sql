@@ -1,12 +1,16 @@
--- Three roles that nobody logs in as; grant them to those who do. Runs again without harm.
+-- Roles that nobody logs in as; grant them to those who do. Runs again without harm.
 --   posttrail_owner   owns everything here: migrations, replays
 --   posttrail_writer  what a sink needs and no more
 --   posttrail_reader  may only read
+--   posttrail_visitor may only read what is from or to the domains of the setting posttrail.domains
+--   posttrail_web     the web page: becomes reader or visitor for a look, and writes the look down
 DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['posttrail_owner', 'posttrail_writer', 'posttrail_reader'] LOOP
+    FOREACH name IN ARRAY ARRAY[
+        'posttrail_owner', 'posttrail_writer', 'posttrail_reader', 'posttrail_visitor', 'posttrail_web'
+    ] LOOP
         BEGIN
             EXECUTE 'CREATE ROLE ' || name;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -19,7 +23,7 @@ BEGIN
     EXECUTE 'GRANT USAGE, CREATE ON SCHEMA ' || quote_ident(current_schema)
         || ' TO posttrail_owner';
     EXECUTE 'GRANT USAGE ON SCHEMA ' || quote_ident(current_schema)
-        || ' TO posttrail_writer, posttrail_reader';
+        || ' TO posttrail_writer, posttrail_reader, posttrail_visitor, posttrail_web';
     EXECUTE 'GRANT TEMPORARY ON DATABASE ' || quote_ident(current_database())
         || ' TO posttrail_writer';
 END
@@ -76,3 +80,61 @@ GRANT SELECT ON delivery_from, delivery_to, noqueue, log_gap, set_aside, sink_of
     mail, refused, undelivered TO posttrail_reader;
 GRANT SELECT ON host_hour, host_silence, silent_host, deferred_destination, login_spread,
     recent_gap, waiting_short_id TO posttrail_reader;
+-- `posttrail check` sees by it whether the schema fits.
+GRANT SELECT ON _yoyo_migration TO posttrail_writer, posttrail_reader;
+
+-- The web page has no right to read until it says as whom.
+ALTER ROLE posttrail_web NOINHERIT;
+GRANT posttrail_reader, posttrail_visitor TO posttrail_web;
+ALTER TABLE audit_lookup OWNER TO posttrail_owner;
+GRANT INSERT ON audit_lookup TO posttrail_web;
+
+-- Visitors have a right to the whole tables only, never to a day, and there row security rules.
+-- It does not bind the owner; writers and readers see all.
+ALTER FUNCTION visitor_domains() OWNER TO posttrail_owner;
+ALTER FUNCTION visitor_sent(text, text, text, timestamptz) OWNER TO posttrail_owner;
+ALTER FUNCTION visitor_received(text, text, text, timestamptz) OWNER TO posttrail_owner;
+GRANT EXECUTE ON FUNCTION visitor_sent(text, text, text, timestamptz),
+    visitor_received(text, text, text, timestamptz) TO posttrail_visitor;
+GRANT SELECT ON delivery_from, delivery_to, noqueue, log_gap TO posttrail_visitor;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['delivery_from', 'delivery_to', 'noqueue'] LOOP
+        EXECUTE 'DROP POLICY IF EXISTS all_rows ON ' || name;
+        EXECUTE 'DROP POLICY IF EXISTS own_domains ON ' || name;
+        EXECUTE 'CREATE POLICY all_rows ON ' || name
+            || ' TO posttrail_writer, posttrail_reader USING (true) WITH CHECK (true)';
+        EXECUTE 'ALTER TABLE ' || name || ' ENABLE ROW LEVEL SECURITY';
+    END LOOP;
+END
+$$;
+
+-- Expressions are those of the search's indexes. The select makes the domains a constant of the query.
+CREATE POLICY own_domains ON delivery_from FOR SELECT TO posttrail_visitor USING (
+    lower(split_part(sender, '@', -1)) = ANY ((SELECT visitor_domains())::text[])
+    OR visitor_received(queue_id, host, instance, born)
+);
+CREATE POLICY own_domains ON delivery_to FOR SELECT TO posttrail_visitor USING (
+    lower(split_part(recipient, '@', -1)) = ANY ((SELECT visitor_domains())::text[])
+    OR lower(split_part(orig_recipient, '@', -1)) = ANY ((SELECT visitor_domains())::text[])
+    OR visitor_sent(queue_id, host, instance, born)
+);
+CREATE POLICY own_domains ON noqueue FOR SELECT TO posttrail_visitor USING (
+    lower(split_part(sender, '@', -1)) = ANY ((SELECT visitor_domains())::text[])
+    OR lower(split_part(recipient, '@', -1)) = ANY ((SELECT visitor_domains())::text[])
+);
+
+-- Behind row security an index serves only conditions that cannot tell of hidden rows. These two
+-- functions raise no error that depends on a value, but PostgreSQL does not say so by itself. Only a
+-- superuser can; without it a visitor's search is right all the same, and slow on big tables.
+DO $$
+BEGIN
+    ALTER FUNCTION pg_catalog.lower(text) LEAKPROOF;
+    ALTER FUNCTION pg_catalog.split_part(text, text, integer) LEAKPROOF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'only a superuser can make the searches of visitors fast: see docs/web.md';
+END
+$$;
