@@ -28,9 +28,13 @@ MOST_NOTES = 10
 TABLES: Mapping[str, tuple[str, ...]] = {
     "delivery_from": ("queue_id", "host", "instance", "born"),
     "delivery_to": ("queue_id", "host", "instance", "born", "recipient", "orig_recipient"),
-    "noqueue": ("t", "host", "pid", "recipient", "origin_partition", "origin_offset", "ordinal"),
+    "noqueue": ("t", "host", "pid", "recipient", "ordinal"),
 }
 """Tables and what a row of each is known by."""
+WHICH_COPY = frozenset(
+    {"line_ids", "status_order", "reason_order", "origin_partition", "origin_offset"}
+)
+"""Columns that tell which of several copies of a line a row was made of."""
 
 Row: TypeAlias = dict[str, Any]
 Rows: TypeAlias = Mapping[str, Sequence[Row]]
