@@ -37,6 +37,7 @@ EXISTS (
     SELECT FROM delivery_to AS d
     WHERE d.queue_id = f.queue_id AND d.host = f.host AND d.instance = f.instance
         AND d.born = f.born AND {conditions}
+    OFFSET 0
 )
 -- name: to.recipient
 (lower(d.recipient) = lower(%(recipient)s COLLATE "C")
