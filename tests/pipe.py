@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from posttrail_embedded.broker import EmbeddedKafka
 from posttrail_embedded.database import EmbeddedPostgres
 from posttrail_embedded.process import Child
@@ -32,7 +32,7 @@ from tests.fault.proxy import Proxy, in_front_of
 from tests.fix_postgres import execute, on_database
 from tests.mail_hosts import Host
 from tests.oracle import Verdict
-from tests.processor_world import World
+from tests.processor_world import World, ends_of
 from tests.waiting import eventually
 
 START_PAUSE_S = 0.5
@@ -179,10 +179,7 @@ class Records:
 
     def ends(self) -> dict[int, int]:
         """Where the next record of each partition will stand."""
-        return {
-            part: self._consumer.get_watermark_offsets(TopicPartition(self._name, part), 30)[1]
-            for part in self._partitions
-        }
+        return ends_of(self._consumer, self._name, self._partitions, 60)
 
     def read_all(self) -> list[Kept]:
         """All up to the end of now; for topics without transactions."""
@@ -314,10 +311,12 @@ class Pipe:
 
         def has_them() -> bool:
             self.tend()
-            found = consumer.committed(asked, 30)
-            return all(
-                one.offset >= ends[one.partition] or not ends[one.partition] for one in found
-            )
+            with suppress(KafkaException):  # a coordinator that is just being chosen
+                found = consumer.committed(asked, 30)
+                return all(
+                    one.offset >= ends[one.partition] or not ends[one.partition] for one in found
+                )
+            return False
 
         eventually(has_them, seconds)
 

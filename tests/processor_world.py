@@ -45,15 +45,18 @@ def lines(count: int, first: int = 0) -> list[bytes]:
     return made
 
 
-def _ends(consumer: Consumer, topic: str, seconds: float) -> dict[int, int]:
+def ends_of(
+    consumer: Consumer, topic: str, partitions: Iterable[int], seconds: float
+) -> dict[int, int]:
     """The end of every partition; a broker that was frozen may lead none for a moment."""
+    wanted = set(partitions)
     ends: dict[int, int] = {}
 
     def known() -> bool:
-        for part in set(range(topics.RAW.partitions)) - ends.keys():
+        for part in wanted - ends.keys():
             with suppress(KafkaException):
                 ends[part] = consumer.get_watermark_offsets(TopicPartition(topic, part), 20)[1]
-        return len(ends) == topics.RAW.partitions
+        return ends.keys() == wanted
 
     eventually(known, seconds)
     return ends
@@ -193,7 +196,8 @@ class World:
         """Where the next line of each partition will stand."""
         # A commit is answered before its markers are written: read_committed may end before it.
         with self.consumer("read_uncommitted") as consumer:
-            return _ends(consumer, topics.RAW.full_name(self.prefix), 60)
+            name = topics.RAW.full_name(self.prefix)
+            return ends_of(consumer, name, range(topics.RAW.partitions), 60)
 
     def wait_until_done(self, seconds: float = 60, ends: dict[int, int] | None = None) -> None:
         """Wait until the group has committed all lines that were written, or up to `ends`."""
@@ -202,8 +206,10 @@ class World:
         with self.consumer() as consumer:
 
             def done() -> bool:
-                committed = _committed(consumer, name)
-                return all(committed.get(one, 0) >= end for one, end in ends.items())
+                with suppress(KafkaException):  # a coordinator that is just being chosen
+                    committed = _committed(consumer, name)
+                    return all(committed.get(one, 0) >= end for one, end in ends.items())
+                return False
 
             eventually(done, seconds)
 

@@ -3,7 +3,7 @@
 Mails that begin and end on one side of the jump are whole; tests/fault/test_matrix.py shows that.
 """
 
-from posttrail_sinks.generations import assign
+from posttrail_sinks.generations import ShortFact, assign
 
 from tests.making import active, client, delivery, message_id, removed
 
@@ -12,7 +12,8 @@ LIFETIME = 7 * 24 * 3600 * 1_000_000
 
 
 def test_a_jump_ahead_leaves_a_mail_of_a_short_id_whole() -> None:
-    mail = [client(0.5), message_id(0.6), active(0.7), delivery(5 * HOUR), removed(5 * HOUR + 0.1)]
+    begun = [client(0.5), message_id(0.6), active(0.7)]
+    mail: list[ShortFact] = [*begun, delivery(5 * HOUR), removed(5 * HOUR + 0.1)]
 
     [one] = assign(mail, LIFETIME)
 
@@ -22,7 +23,7 @@ def test_a_jump_ahead_leaves_a_mail_of_a_short_id_whole() -> None:
 def test_a_jump_back_splits_a_mail_of_a_short_id_and_the_rest_is_marked() -> None:
     """Lines before a mail's birth cannot be its own: the id had other mails then."""
     begun = [client(0.5), message_id(0.6), active(0.7)]
-    ended = [delivery(-5 * HOUR), removed(-5 * HOUR + 0.1)]
+    ended: list[ShortFact] = [delivery(-5 * HOUR), removed(-5 * HOUR + 0.1)]
 
     rest, mail = assign([*begun, *ended], LIFETIME)
 
