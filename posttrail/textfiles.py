@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self, cast
 
 from posttrail.errors import BadInput
 
-BLOCK = 64 * 1024
+BLOCK = 256 * 1024
 _ZSTD_BLOCK = 4 * 1024
 """Decompressed at once: text that repeats itself becomes ten thousand times as long."""
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}

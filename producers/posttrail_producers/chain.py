@@ -18,7 +18,14 @@ from posttrail.stamps import Stamps, State
 from posttrail.textfiles import Damaged
 from posttrail_producers.canonical import Canonical
 from posttrail_producers.file_import import Times
-from posttrail_producers.file_position import Known, Place, places, unread, whole_line
+from posttrail_producers.file_position import (
+    Known,
+    Place,
+    places,
+    print_of,
+    unread,
+    whole_line,
+)
 from posttrail_producers.file_reader import Before, FileReader
 from posttrail_producers.gaps import count_gap, gap_record
 from posttrail_producers.lines import TAIL
@@ -112,6 +119,30 @@ class Chain:
             past = Past(before.position.modified, is_lost=not before.position.gone)
         if self._open_new(past) and before is not None:
             self._pending.append(self._gap(before, None, "rotated away before it was read"))
+        if self._files and before is not None:
+            self._look_for_copy(self._files[0], before)
+
+    def _look_for_copy(self, oldest: Reading, before: Place) -> None:
+        """Tell when the log was copied and truncated while nobody looked.
+
+        A renamed file keeps its inode; what goes on where we stood under another one is a copy.
+        Compressing makes another inode, too: then the log still having the old one tells, if it was
+        rotated once. After more, the number may have been given out again.
+        """
+        was, newest = before.position.inode, self._files[-1]
+        if (
+            was is None
+            or oldest is newest
+            or oldest.place is None
+            or oldest.place.key != before.key
+        ):
+            return
+        if oldest.opened.compression is None:
+            is_copy = oldest.opened.inode != was
+        else:
+            is_copy = len(self._files) == 2 and newest.opened.inode == was
+        if is_copy:
+            oldest.gap_after = "copytruncate"
 
     def _followed(self) -> Place | None:
         """The file of this log that was followed last."""
@@ -221,8 +252,12 @@ class Chain:
             place = unread(str(reading.opened.path), head, state, self._scope.positions)
         with reading.opened.text(place.position.offset) as file:
             place = whole_line(place, file.read(1))
-        position = replace(place.position, path=str(reading.opened.path))
+        position = replace(
+            place.position, path=str(reading.opened.path), inode=reading.opened.inode
+        )
         offset = position.offset
+        if reading.opened.compression is None and reading.opened.size() < offset:
+            return self._shortened(reading, Place(place.key, position), head)
         tail = reading.opened.before(offset, min(offset, TAIL)) or b""
         reading.place = Place(place.key, position)
         reading.tail.go_to(offset)
@@ -230,6 +265,17 @@ class Chain:
             reading.tail, reading.place, Before(head[:offset], tail), self._canonical
         )
         return True
+
+    def _shortened(self, reading: Reading, place: Place, head: bytes) -> bool:
+        """Its end was cut off while nobody looked: what is left was read, what comes is new."""
+        size = reading.opened.size()
+        tail = reading.opened.before(size, min(size, TAIL)) or b""
+        position = replace(
+            place.position, head=print_of(head[:size]), offset=size, tail=print_of(tail)
+        )
+        self._pending.append(self._gap_behind(Place(place.key, position), "its end was cut off"))
+        reading.place = Place(place.key, position)
+        return self._begin_reading(reading)
 
     def _find_year(self) -> int:
         if self._scope.times.year is not None:
@@ -309,16 +355,20 @@ class Chain:
 
     def _gap(self, place: Place, before: Batch | None, reason: str) -> Batch:
         """Lines may be missing here; the place is done with."""
+        position = place.position
+        if before is not None and before.positions:
+            position = msgspec.json.decode(before.positions[place.key], type=type(position))
+        gap = self._gap_behind(Place(place.key, replace(position, gone=True)), reason)
+        return Batch([*(before.records if before else []), *gap.records], gap.positions)
+
+    def _gap_behind(self, place: Place, reason: str) -> Batch:
+        """Lines may be missing here; reading goes on at this place."""
         self._log.warning("lines may be lost", reason=reason, file=place.position.path)
         count_gap("file", reason)
         record = gap_record(
             int(time.time() * SECOND), self._host, place.position.path, None, reason
         )
-        position = place.position
-        if before is not None and before.positions:
-            position = msgspec.json.decode(before.positions[place.key], type=type(position))
-        done = {place.key: msgspec.json.encode(replace(position, gone=True))}
-        return Batch([*(before.records if before else []), record], done)
+        return Batch([record], {place.key: msgspec.json.encode(place.position)})
 
     def unread_bytes(self) -> int:
         """Bytes on disk behind the place, of plain files."""

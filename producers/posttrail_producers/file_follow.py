@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from posttrail import metrics
+from posttrail import logs, metrics
 from posttrail.config import Settings
 from posttrail.errors import BadInput
 from posttrail_producers.chain import Chain, Scope
 from posttrail_producers.file_import import Times
+from posttrail_producers.opened import inode_of
 from posttrail_producers.rotation import family
 from posttrail_producers.source import Batch
 
@@ -44,12 +45,15 @@ class FileFollow:
         self._patterns = [str(Path(pattern).absolute()) for pattern in patterns]
         for pattern in self._patterns:
             _refuse_rotated(pattern)
-        self.id = f"file:{settings.producer.host}:{','.join(self._patterns)}"
+        # A link and what it leads to are one source: a second producer of it fences the first.
+        real = sorted({str(Path(pattern).resolve()) for pattern in self._patterns})
+        self.id = f"file:{settings.producer.host}:{','.join(real)}"
         self._host = settings.producer.host
         self._times = times
         self._chains: dict[Path, Chain] = {}
         self._scope = self._scope_of({})
         self._look_at = 0.0
+        self._doubles: set[Path] = set()
 
     def _scope_of(self, positions: Mapping[str, bytes]) -> Scope:
         files = {key: value for key, value in positions.items() if key.startswith("file#")}
@@ -78,11 +82,25 @@ class FileFollow:
     def _look(self) -> None:
         self._look_at = time.monotonic() + LOOK_S
         for live in self._logs():
-            if live not in self._chains:
+            if live not in self._chains and not self._is_read_as_another(live):
                 chain = self._chains[live] = Chain(live, self._scope)
                 chain.resume()
         unread = sum(chain.unread_bytes() for chain in self._chains.values())
         metrics.PRODUCER_LAG.labels(self.id).set(unread)
+
+    def _is_read_as_another(self, live: Path) -> bool:
+        """Whether a log is there under a second name: a hard link, a link, a bind mount."""
+        inode = inode_of(live)
+        if inode is None:
+            return False
+        same = next((one for one in self._chains if inode_of(one) == inode), None)
+        if same is not None and live not in self._doubles:
+            self._doubles.add(live)
+            logs.logger("producer").warning(
+                "this is another name of a log that is followed already: passed over",
+                path=str(live), followed=str(same),
+            )  # fmt: skip
+        return same is not None
 
     def read(self, most: int) -> Batch:
         """The next lines of one of the logs; each gets its turn."""

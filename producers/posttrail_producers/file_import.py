@@ -68,7 +68,7 @@ class FileImport:
         `begin`: what a file that was never read inherits from the rotated file before it.
         """
         self.checked = checked
-        self.id = f"file:{settings.producer.host}:{checked.path.absolute()}"
+        self.id = f"file:{settings.producer.host}:{checked.path.resolve()}"
         self.finished = False
         self.known_lines = 0
         self._host = settings.producer.host
@@ -88,12 +88,21 @@ class FileImport:
         if place is None:
             place = unread(str(self.checked.path), head, self._begin, positions)
         self.known_lines = place.position.lines
+        if place.position.offset and not self._has(place.position.offset):
+            self._log.warning(
+                "shorter than when it was read before: nothing of it is new",
+                offset=place.position.offset,
+            )
         self._go_on(whole_line(place, self._byte_after(place)), head)
 
     def _before(self, offset: int, size: int) -> bytes | None:
         with open_text(self.checked.path) as file:
             data = file.skip(offset, size)
         return data if len(data) == size else None
+
+    def _has(self, offset: int) -> bool:
+        """Whether the text reaches up to there."""
+        return self._before(offset, 1) is not None
 
     def _byte_after(self, place: Place) -> bytes:
         with open_text(self.checked.path) as file:

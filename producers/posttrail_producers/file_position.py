@@ -42,6 +42,8 @@ class FilePosition(msgspec.Struct, frozen=True, omit_defaults=True, tag="file"):
     """Size of the last line taken, when it had no newline: it may have been written on since."""
     modified: int = 0
     """When the file was written last, as seen by a reader that follows; microseconds since 1970."""
+    inode: tuple[int, int] | None = None
+    """Device and inode number, as seen by a reader that follows: a copy has others."""
     gone: bool = False
     """Nothing more can be read of it, and what is missing was told."""
 

@@ -92,6 +92,7 @@ class FileReader:
             stamps=self._canonical.stamps.state,
             torn=torn,
             modified=self.modified,
+            inode=self.position.inode,
         )
         for cut in reversed(chunk.cuts):  # from the end, so that the places before stay
             if cut.lost:

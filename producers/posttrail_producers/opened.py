@@ -101,3 +101,12 @@ class Opened:
     def close(self) -> None:
         """Let go of it."""
         os.close(self._descriptor)
+
+
+def inode_of(path: Path) -> tuple[int, int] | None:
+    """Device and inode number of what a name leads to; None: to nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

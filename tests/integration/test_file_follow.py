@@ -209,7 +209,43 @@ def test_copytruncate_loses_no_more_than_it_must(log: Path, follow: Follow, down
         producer.start_again()
     producer.read()
     assert producer.numbers == [*range(250)]
-    assert producer.gaps == ([] if down else ["copytruncate"])
+    assert producer.gaps == ["copytruncate"]
+    producer.start_again()
+    producer.read()
+    assert producer.gaps == ["copytruncate"]
+
+
+def test_copytruncate_and_gzip_while_down_is_told(log: Path, follow: Follow) -> None:
+    log.write_bytes(text(0, 100))
+    producer = follow(log)
+    producer.read()
+    producer.stop()
+    append(log, text(100, 200))
+    copytruncate(log)
+    compress(log.with_name("mail.log.1"))
+    append(log, text(200, 250))
+    producer.start_again()
+    producer.read()
+    assert producer.numbers == [*range(250)]
+    assert producer.gaps == ["copytruncate"]
+
+
+def test_a_log_whose_end_is_cut_off_while_down_goes_on_behind_the_cut(
+    log: Path, follow: Follow
+) -> None:
+    log.write_bytes(text(0, 100))
+    producer = follow(log)
+    producer.read()
+    producer.stop()
+    os.truncate(log, len(text(0, 50)))
+    producer.start_again()
+    producer.read()
+    append(log, text(110, 300))
+    producer.read()
+    producer.start_again()
+    producer.read()
+    assert producer.numbers == [*range(100), *range(110, 300)]
+    assert producer.gaps == ["its end was cut off"]
 
 
 def test_a_file_that_grows_again_past_the_place_is_noticed(log: Path, follow: Follow) -> None:
@@ -384,3 +420,17 @@ def test_a_damaged_file_is_a_gap_that_is_told_once(log: Path, follow: Follow) ->
     assert producer.numbers == sorted(set(producer.numbers))
     assert producer.numbers[-10:] == [*range(5000, 5010)]
     assert producer.gaps == ["damaged"]
+
+
+def test_one_file_under_several_names_is_read_once(log: Path, follow: Follow) -> None:
+    log.write_bytes(text(0, 10))
+    log.with_name("link.log").symlink_to(log)
+    log.with_name("hard.log").hardlink_to(log)
+    producer = follow(log, log.with_name("link.log"), log.with_name("hard.log"))
+    producer.read()
+    append(log, text(10, 20))
+    producer.read()
+    producer.start_again()
+    append(log, text(20, 30))
+    producer.read()
+    assert producer.numbers == [*range(30)]
