@@ -28,8 +28,9 @@ PROFILES = ("run", "lint", "test")
 """Each holds what those before it hold."""
 IN_CI = os.environ.get("CI") == "true"
 
-# What the tests of the journal, of rsyslog, of Postfix and of the alerts need.
+# What the tests of the journal, of rsyslog, of Postfix, of the alerts and of the web page need.
 DEBIAN_PACKAGES = (
+    "chromium",
     "gcc",
     "libsystemd-dev",
     "pflogsumm",

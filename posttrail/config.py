@@ -8,6 +8,7 @@ docs/settings.md is generated from it. Where no server is set, the embedded ones
 import os
 import socket
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from posttrail import secret_files
 from posttrail.carriers import DEFAULT_RELAY_TAGS
 from posttrail.errors import BadSettings, Unreachable
 from posttrail.server_settings import Kafka, Postgres, Section
+from posttrail.web_settings import Web
 
 DEFAULT_HOME = Path("~/.posttrail")
 CONFIG_NAME = "posttrail.toml"
@@ -86,6 +88,11 @@ class Sink(Section):
     """Seconds a fact waits for its transaction at the most."""
     retention_days: int | None = Field(default=None, ge=1)
     """Rows older than this are dropped by day; not set: rows are kept for good."""
+    refusal_days: int | None = Field(default=None, ge=1)
+    """The same for `noqueue`, where it shall be shorter; not set: as `retention_days`."""
+    domain_days: Mapping[str, int] = Field(default={})
+    """Days that mails and refusals from and to a domain are kept, by domain, where they shall be
+    fewer: `{ "example.com" = 30 }`."""
     orphan_minutes: float = Field(default=30, gt=0)
     """How long a line of a short id waits for the line that opened its mail."""
     generation_days: int = Field(default=7, ge=1)
@@ -141,6 +148,7 @@ class Settings(BaseSettings):
     logs: Logs = Logs()
     metrics: Metrics = Metrics()
     watch: Watch = Watch()
+    web: Web = Web()
 
     @classmethod
     def settings_customise_sources(

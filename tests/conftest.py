@@ -9,5 +9,6 @@ pytest_plugins = [
     "tests.fix_secure",
     "tests.fix_sink",
     "tests.fix_stack",
+    "tests.fix_web",
     "tests.fix_sample",  # after fix_stack, which it imports
 ]

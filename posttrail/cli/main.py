@@ -8,6 +8,7 @@ import typer
 from posttrail.cli import (
     check,
     dead,
+    erase,
     migrate,
     parse,
     process,
@@ -15,8 +16,8 @@ from posttrail.cli import (
     produce_journal,
     queue,
     replay,
-    search,
     report,
+    search,
     sink,
     status,
     supervise,
@@ -24,6 +25,7 @@ from posttrail.cli import (
     trace,
     up,
     watch,
+    web,
 )
 from posttrail.errors import Exit, PosttrailError
 
@@ -40,6 +42,7 @@ app = typer.Typer(
 COMMAND_MODULES: tuple[ModuleType, ...] = (
     check,
     dead,
+    erase,
     migrate,
     parse,
     process,
@@ -56,6 +59,7 @@ COMMAND_MODULES: tuple[ModuleType, ...] = (
     trace,
     up,
     watch,
+    web,
 )
 
 for _module in COMMAND_MODULES:

@@ -18,8 +18,8 @@ def migrate(
         bool,
         typer.Option(
             "--roles",
-            help="Also make the roles posttrail_owner, posttrail_writer and posttrail_reader; "
-            "asks for the right to make roles.",
+            help="Also make the roles posttrail_owner, posttrail_writer, posttrail_reader, "
+            "posttrail_visitor and posttrail_web; asks for the right to make roles.",
         ),
     ] = False,
 ) -> None:
@@ -32,5 +32,5 @@ def migrate(
         console.print(f"{name}: applied")
     if roles:
         schema.make_roles(dsn)
-        console.print("roles: posttrail_owner, posttrail_writer, posttrail_reader")
+        console.print("roles: posttrail_owner, _writer, _reader, _visitor, _web")
     console.print("The schema is up to date.")

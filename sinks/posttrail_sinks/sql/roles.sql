@@ -138,3 +138,18 @@ EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE 'only a superuser can make the searches of visitors fast: see docs/web.md';
 END
 $$;
+
+-- Privacy: only the owner sees who was erased; a sink may forget what is too old.
+ALTER TABLE erasure_key OWNER TO posttrail_owner;
+ALTER TABLE erased OWNER TO posttrail_owner;
+ALTER FUNCTION erased_digest(text) OWNER TO posttrail_owner;
+ALTER FUNCTION was_erased(text[], timestamptz) OWNER TO posttrail_owner;
+ALTER FUNCTION skip_erased_recipient() OWNER TO posttrail_owner;
+ALTER FUNCTION hide_erased_sender() OWNER TO posttrail_owner;
+ALTER FUNCTION skip_erased_refusal() OWNER TO posttrail_owner;
+ALTER FUNCTION skip_erased_facts() OWNER TO posttrail_owner;
+ALTER FUNCTION drop_refusals(date) OWNER TO posttrail_owner;
+ALTER FUNCTION forget_set_aside(timestamptz) OWNER TO posttrail_owner;
+ALTER FUNCTION forget_domain(text, timestamptz) OWNER TO posttrail_owner;
+GRANT EXECUTE ON FUNCTION drop_refusals(date), forget_set_aside(timestamptz),
+    forget_domain(text, timestamptz) TO posttrail_writer;
