@@ -25,18 +25,22 @@ def sink(context: typer.Context) -> None:
     from posttrail_sinks.dead_letters import DeadLetters
     from posttrail_sinks.landing import Store
     from posttrail_sinks.policy import Policy
+    from posttrail_sinks.retention import Retention, forget
     from posttrail_sinks.upkeep import keep_up
     from posttrail_sinks.writer import Writer
 
     settings = config.load()
     logs.set_up(settings.logs)
     stopping = stop_on_signals()
-    writer = Writer(Policy.of(settings.sink))
+    writer, kept = Writer(Policy.of(settings.sink)), Retention.of(settings.sink)
     store = Store(
         config.dsn(settings),
         writer,
         bury=DeadLetters(settings).send,
-        keep_up=lambda connection: keep_up(connection, writer),
+        keep_up=lambda connection: (
+            keep_up(connection, writer),
+            forget(connection, kept, writer.now()),
+        ),
     )
     reload = Reload(stopping)
     worker = Sink(settings, writer, store)

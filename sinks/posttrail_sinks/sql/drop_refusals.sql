@@ -1,0 +1,1 @@
+SELECT drop_refusals(%(before)s::date)

@@ -1,0 +1,4 @@
+DELETE FROM noqueue
+WHERE %(address)s IN (
+    lower(sender), lower(recipient), lower(sasl_username), lower(sasl_sender)
+)

@@ -1,0 +1,1 @@
+DELETE FROM delivery_to WHERE %(address)s IN (lower(recipient), lower(orig_recipient))

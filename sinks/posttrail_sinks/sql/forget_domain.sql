@@ -1,0 +1,1 @@
+SELECT forget_domain(%(domain)s, %(before)s)

@@ -1,0 +1,1 @@
+SELECT forget_set_aside(%(before)s)
