@@ -81,26 +81,28 @@ class FileFollow:
 
     def _look(self) -> None:
         self._look_at = time.monotonic() + LOOK_S
+        followed = {inode_of(live): live for live in self._chains}
         for live in self._logs():
-            if live not in self._chains and not self._is_read_as_another(live):
-                chain = self._chains[live] = Chain(live, self._scope)
-                chain.resume()
+            if live in self._chains:
+                continue
+            inode = inode_of(live)
+            if inode is not None and inode in followed:
+                self._pass_over(live, followed[inode])
+                continue
+            followed[inode] = live
+            self._chains[live] = Chain(live, self._scope)
+            self._chains[live].resume()
         unread = sum(chain.unread_bytes() for chain in self._chains.values())
         metrics.PRODUCER_LAG.labels(self.id).set(unread)
 
-    def _is_read_as_another(self, live: Path) -> bool:
-        """Whether a log is there under a second name: a hard link, a link, a bind mount."""
-        inode = inode_of(live)
-        if inode is None:
-            return False
-        same = next((one for one in self._chains if inode_of(one) == inode), None)
-        if same is not None and live not in self._doubles:
+    def _pass_over(self, live: Path, followed: Path) -> None:
+        """A log is there under a second name: a hard link, a link, a bind mount."""
+        if live not in self._doubles:
             self._doubles.add(live)
             logs.logger("producer").warning(
                 "this is another name of a log that is followed already: passed over",
-                path=str(live), followed=str(same),
+                path=str(live), followed=str(followed),
             )  # fmt: skip
-        return same is not None
 
     def read(self, most: int) -> Batch:
         """The next lines of one of the logs; each gets its turn."""

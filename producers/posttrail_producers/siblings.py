@@ -36,6 +36,8 @@ def _names(live: Path) -> dict[Path, tuple[int, int]]:
     except OSError:
         return found
     for entry in entries:
+        if not entry.name.startswith(live.name):
+            continue  # of another family; a directory may hold a thousand
         path = live.parent / entry.name
         if family(path) != live:
             continue
@@ -50,6 +52,8 @@ def _names(live: Path) -> dict[Path, tuple[int, int]]:
 def _settled_names(live: Path) -> dict[Path, tuple[int, int]]:
     """All files of the family, oldest first, seen when no rotation was under way."""
     before = _names(live)
+    if before.keys() == {live}:
+        return before  # never rotated; should it be just now, its inode will tell
     for _ in range(_LOOKS):
         time.sleep(_SETTLED_S)
         now = _names(live)
