@@ -46,6 +46,8 @@ class Batch(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     end: int
     """The offset after the last record."""
     records: Sequence[RawRecord]
+    epoch: int = 0
+    """Of the progress when it was taken."""
 
     def __repr__(self) -> str:
         """Libraries log messages; a log line must never carry lines of mail."""
@@ -123,7 +125,7 @@ class Progress:
         if taken is None:
             taken = self._done[partition] = first
         self._taken[partition] = end
-        return Batch(partition, min(taken, first), end, records)
+        return Batch(partition, min(taken, first), end, records, self.epoch)
 
     def _pass_over(self, partition: Partition, position: int | None) -> None:
         """Nothing stands before `position` that is not taken."""
@@ -134,6 +136,9 @@ class Progress:
     def delivered(self, batch: Batch) -> None:
         """The broker has everything that came of the batch.
 
+        A batch of before a rebalance may not join up with the offset that was committed last: it
+        is read again from there and moves nothing.
+
         Raises:
             Retry: an earlier batch of the partition was taken and never handed on. Only a new
                 start, from the committed offset, reads it again.
@@ -142,6 +147,8 @@ class Progress:
         if done is None:
             return  # the partition is another worker's by now, or is read anew from its beginning
         if batch.start > done:
+            if batch.epoch < self.epoch:
+                return
             raise Retry(f"offsets {done} to {batch.start} of {batch.partition} were passed over")
         self._done[batch.partition] = max(done, batch.end)
 

@@ -49,8 +49,8 @@ def test_a_poll_gives_one_batch_for_each_partition() -> None:
     batches = progress.take({TP: lines(5, 6, 7), OTHER: lines(0)}, {}, 1)
 
     assert batches == {
-        TP: [Batch(TP, 5, 8, lines(5, 6, 7))],
-        OTHER: [Batch(OTHER, 0, 1, lines(0))],
+        TP: [Batch(TP, 5, 8, lines(5, 6, 7), 1)],
+        OTHER: [Batch(OTHER, 0, 1, lines(0), 1)],
     }
 
 
@@ -146,6 +146,21 @@ def test_a_batch_of_before_a_rebalance_is_good_while_it_joins_up() -> None:
     progress.delivered(before)
 
     assert progress.uncommitted() == {TP: 7}, "7 and 8 are still in hand"
+
+
+def test_a_batch_of_before_a_rebalance_behind_a_commit_that_was_refused_is_read_again() -> None:
+    """Slow facts, a rebalance that did not wait for them, and a commit that came too late."""
+    progress = assigned(committed=5)
+    progress.delivered(taken(progress, 5, 6))
+    before = taken(progress, 7, 8)
+    progress.sought({TP: 5}, 2)
+    again = taken(progress, 5, 6, 7, 8)
+
+    progress.delivered(before)
+    assert progress.uncommitted() == {}
+
+    progress.delivered(again)
+    assert progress.uncommitted() == {TP: 9}
 
 
 def test_a_batch_of_a_partition_that_went_to_another_worker_is_not_committed() -> None:
