@@ -1,4 +1,6 @@
-"""A producer whose broker is killed with lines on their way: each line once, in order."""
+"""Producers whose broker is killed with lines on their way: each line once, in order; what their
+source drops meanwhile is told.
+"""
 
 import os
 import signal
@@ -6,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from posttrail_embedded.broker import EmbeddedKafka
 
 from posttrail import config, topic_admin
+from tests.fix_journal import Journald
 from tests.followed import NUMBERED, append, text
 from tests.raw_topic import raw_lines
 from tests.waiting import eventually
@@ -27,11 +31,34 @@ def following(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[subprocess.P
     topic_admin.make_missing(config.load(kafka={"bootstrap": own_kafka.bootstrap}))
     log = tmp_path / "mail.log"
     log.write_bytes(text(0, 1000))
-    environment = {**os.environ, "POSTTRAIL_KAFKA__BOOTSTRAP": own_kafka.bootstrap}
-    command = [sys.executable, "-m", "posttrail.cli", "produce", "file", "--follow", str(log)]
+    with producing(own_kafka, "file", "--follow", str(log)) as program:
+        yield program
+
+
+@contextmanager
+def producing(kafka: EmbeddedKafka, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`posttrail produce …`."""
+    environment = {**os.environ, "POSTTRAIL_KAFKA__BOOTSTRAP": kafka.bootstrap}
+    command = [sys.executable, "-m", "posttrail.cli", "produce", *arguments]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as program:
         yield program
         program.kill()
+
+
+def kill(server: EmbeddedKafka) -> None:
+    assert server.child is not None
+    os.killpg(server.child.pid, signal.SIGKILL)
+    server.child.wait()
+
+
+def send(journald: Journald, first: int, end: int) -> None:
+    with journald.logger() as logger:
+        for number in range(first, end):
+            logger.send(
+                b"<22>Jan  1 12:00:00 postfix/smtpd[7]: "
+                b"connect from client%d.example[192.0.2.7]" % number
+            )
+    journald.sync()
 
 
 def numbers(server: EmbeddedKafka) -> list[int]:
@@ -44,11 +71,9 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_line_and_doubles_none(
 ) -> None:
     log = tmp_path / "mail.log"
     eventually(lambda: len(numbers(own_kafka)) == 1000)
-    assert own_kafka.child is not None
 
     append(log, text(1000, 3000))
-    os.killpg(own_kafka.child.pid, signal.SIGKILL)
-    own_kafka.child.wait()
+    kill(own_kafka)
     append(log, text(3000, 5000))
     time.sleep(AWAY_S)  # the fault itself: how long the broker is away
     own_kafka.start_again()
@@ -57,3 +82,39 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_line_and_doubles_none(
     eventually(lambda: len(numbers(own_kafka)) >= 6000, 90)
     assert following.poll() is None
     assert numbers(own_kafka) == [*range(6000)]
+
+
+@pytest.mark.journal
+@pytest.mark.usefixtures("systemd_python")
+def test_a_journal_waits_while_the_broker_is_away_and_what_it_drops_is_told(
+    own_kafka: EmbeddedKafka, journald: Journald
+) -> None:
+    topic_admin.make_missing(config.load(kafka={"bootstrap": own_kafka.bootstrap}))
+    send(journald, 0, 1000)
+    directory = str(journald.directory)
+    with producing(own_kafka, "journal", "--directory", directory):
+        eventually(lambda: len(numbers(own_kafka)) == 1000)
+
+        kill(own_kafka)
+        send(journald, 1000, 5000)
+        time.sleep(AWAY_S)  # the fault itself: how long the broker is away
+        own_kafka.start_again()
+        eventually(lambda: len(numbers(own_kafka)) >= 5000, 90)
+        assert numbers(own_kafka) == [*range(5000)]
+
+        kill(own_kafka)
+        send(journald, 5000, 6000)
+        journald.rotate()
+        for file in journald.files():
+            if "@" in file.name:
+                file.unlink()
+        send(journald, 6000, 7000)
+        own_kafka.start_again()
+        eventually(lambda: (numbers(own_kafka) or [0])[-1] == 6999, 90)
+        found = numbers(own_kafka)
+    assert found[:5000] == [*range(5000)]
+    assert found == sorted(set(found))
+    lost = {*range(7000)} - {*found}
+    told = [line for line in raw_lines(own_kafka.bootstrap, "") if b"]: gap: lines=" in line]
+    assert lost <= {*range(5000, 6000)}
+    assert bool(lost) == bool(told)
