@@ -32,7 +32,7 @@ def _line(second: float, host: str, daemon: str, message: str) -> str:
 def _mail(second: float, host: str, queue_id: str, sender: str, more: str = "") -> list[str]:
     return [
         _line(second, host, "smtpd", f"{queue_id}: client=c.example[192.0.2.1]{more}"),
-        _line(second, host, "cleanup", f"{queue_id}: message-id=<{second:.0f}@a.example>"),
+        _line(second, host, "cleanup", f"{queue_id}: message-id=<{len(sender)}@a.example>"),
         _line(second, host, "qmgr", f"{queue_id}: from=<{sender}>, size=9, nrcpt=1 (queue active)"),
     ]
 
@@ -42,7 +42,7 @@ def _to(second: float, host: str, queue_id: str, to: str, end: str) -> str:
     return _line(second, host, "smtp", f"{queue_id}: to=<{to}>, {relay}, {end}")
 
 
-# A short id begins with the microseconds, in hex. Two hops, one hostile mail, one mail of strangers.
+# A short id begins with the microseconds, in hex. A mail over two hosts, a hostile one, a refusal.
 LINES = [
     *_mail(1.2, "mx1", FIRST, "ann@example.com"),
     _to(2, "mx1", FIRST, "bob@example.org", "dsn=4.2.2, status=deferred (452 4.2.2 mailbox full)"),

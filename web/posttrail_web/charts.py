@@ -11,7 +11,7 @@ WIDTH = 720
 HEIGHT = 180
 KINDS = ("delivered", "deferred", "bounced", "rejected")
 _MARGIN = 20
-_LANE = 28
+_LANE = 40
 MOST_LANES = 20
 
 
