@@ -27,6 +27,8 @@ FILES = [MANIFESTS / name for name in KUSTOMIZATION["resources"]]
 ALL = [each for path in FILES for each in documents(path)]
 WORKLOADS = [each for each in ALL if each["kind"] in ("Deployment", "Job")]
 DEPLOYMENTS = [each for each in ALL if each["kind"] == "Deployment"]
+WATCHED = [each for each in DEPLOYMENTS if each["metadata"]["name"] != "web"]
+"""They answer probes at `metrics.port`; the web page has its own port alone."""
 
 
 def named(document: Document) -> str:
@@ -73,7 +75,7 @@ def test_pods_run_commands_that_exist() -> None:
     known = set(getattr(typer.main.get_command(app), "commands", {}))
 
     assert {command(each) for each in WORKLOADS} <= known
-    assert {command(each) for each in DEPLOYMENTS} >= {"process", "sink", "watch"}
+    assert {command(each) for each in DEPLOYMENTS} >= {"process", "sink", "watch", "web"}
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=named)
@@ -98,7 +100,7 @@ def test_a_pod_has_limits_and_reads_its_secrets_from_files(workload: Document) -
     assert mounted["secrets"]["readOnly"]
 
 
-@pytest.mark.parametrize("workload", DEPLOYMENTS, ids=named)
+@pytest.mark.parametrize("workload", WATCHED, ids=named)
 def test_a_pod_is_asked_whether_it_lives_and_whether_it_is_ready(workload: Document) -> None:
     found = container(workload)
 
@@ -128,6 +130,13 @@ def _settings() -> config.Settings:
     return config.load()
 
 
+def secret_keys(name: str) -> set[str]:
+    secrets = documents(MANIFESTS / "secret.example.yaml")
+    return {
+        key for each in secrets if each["metadata"]["name"] == name for key in each["stringData"]
+    }
+
+
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTTRAIL_CONFIG", str(MANIFESTS / "posttrail.toml"))
@@ -139,8 +148,20 @@ def test_the_settings_can_be_used_and_hold_no_secret() -> None:
     assert found.metrics.address == "0.0.0.0"
     assert "password=" not in found.postgres.dsn.get_secret_value()
     files = [str(found.kafka.password_file), str(found.postgres.password_file)]
-    keys = documents(MANIFESTS / "secret.example.yaml")[0]["stringData"]
-    assert {Path(name).name for name in files} <= set(keys)
+    assert {Path(name).name for name in files} <= secret_keys("posttrail")
+
+
+def test_the_web_page_has_settings_secrets_and_a_port_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POSTTRAIL_CONFIG", str(MANIFESTS / "posttrail-web.toml"))
+    found = config.load().web
+    (web,) = (each for each in DEPLOYMENTS if each["metadata"]["name"] == "web")
+
+    files = (found.cert_file, found.key_file, found.session_secret_file)
+    assert {Path(str(name)).name for name in files} <= secret_keys("posttrail-web")
+    assert container(web)["ports"] == [{"name": "https", "containerPort": found.port}]
+    assert container(web)["env"][0]["value"].endswith("/posttrail-web.toml")
 
 
 def test_ports_to_the_servers_are_open() -> None:
