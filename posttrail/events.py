@@ -40,6 +40,15 @@ EVENTS = (
         "`reason` says why.",
     ),
     Event(
+        "shorter than when it was read before: nothing of it is new", "producer", "warning",
+        "A file that was imported before has lost its end since; nothing is read of it.",
+    ),
+    Event(
+        "this is another name of a log that is followed already: passed over",
+        "producer", "warning",
+        "Two patterns, or a link, name the same log; it is read once.",
+    ),
+    Event(
         "not reloaded, the old settings stay", "service", "error",
         "SIGHUP came, and the settings cannot be used. Mend what `reason` names and reload again.",
     ),
@@ -117,6 +126,28 @@ EVENTS = (
     Event(
         "ended sessions of a frozen sink", "sink", "warning",
         "A sink that held a partition was frozen; its sessions on the server were ended.",
+    ),
+    Event(
+        "a page failed", "web", "error",
+        "A request ended with status 500; `reason` says why. Look at PostgreSQL first.",
+    ),
+    Event(
+        "a login failed", "web", "warning",
+        "Somebody was not let in. Many of them are somebody who tries.",
+    ),
+    Event(
+        "events wait, trying again", "events", "warning",
+        "PostgreSQL or Kafka is away, or another worker took over; `error` says why. Nothing is "
+        "lost: what changes stays marked. `events go on` ends it.",
+    ),
+    Event(
+        "a target does not take events, trying again", "webhook", "warning",
+        "The target is away or refuses for now; `reason` says how. Others are not held up. `the "
+        "target takes events again` ends it.",
+    ),
+    Event(
+        "an event went to the dead letters", "webhook", "warning",
+        "The target refused it for good, or too often. `posttrail dead` counts them.",
     ),
     Event(
         "cannot look", "watch", "warning",

@@ -18,6 +18,7 @@ UNITS = (
     "posttrail-processor@1.service",
     "posttrail-sink@1.service",
     "posttrail-watch.service",
+    "posttrail-web.service",
 )
 MOST_EXPOSURE = 20
 """Of 100; systemd calls everything below 50 ok or better."""
