@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
 from posttrail import topics
 from posttrail.records import decode_fact
@@ -30,7 +30,7 @@ WORKERS = 4
 WATCHED_S = 11.0
 """How long after an event is looked at; a frozen worker thaws before its end."""
 FROZEN_S = 9.0
-TICK_S = 0.02
+TICK_S = 0.05
 PARTITIONS = topics.RAW.partitions
 
 
@@ -53,7 +53,8 @@ class Feed(threading.Thread):
                 self._producer.produce(self._name, line, b"host", partition=number % PARTITIONS)
                 self._pipe.sent += 1
                 if number % PARTITIONS == PARTITIONS - 1:
-                    self._producer.poll(TICK_S)
+                    self._producer.poll(0)
+                    time.sleep(TICK_S)
         self._producer.flush(30)
 
 
@@ -76,6 +77,10 @@ class Gaps:
         gap = now - self._seen.get(partition, now)
         self._longest[partition] = max(self._longest.get(partition, 0.0), gap)
         self._seen[partition] = now
+
+    def all_seen(self) -> bool:
+        """Whether every partition has shown life."""
+        return len(self._seen) == PARTITIONS
 
     def longest(self) -> list[float]:
         """Seconds, of every partition; one that is still silent counts up to now."""
@@ -100,7 +105,8 @@ class FactsWatch(threading.Thread):
             }
         )
         name = topics.DELIVERIES.full_name(pipe.world.prefix)
-        self._consumer.assign([TopicPartition(name, part) for part in range(PARTITIONS)])
+        places = [TopicPartition(name, part, OFFSET_END) for part in range(PARTITIONS)]
+        self._consumer.assign(places)
         self.ending = threading.Event()
 
     def run(self) -> None:
@@ -205,9 +211,11 @@ def run(directory: Path, rounds: int) -> None:
                 FactsWatch(pipe, facts), OffsetsWatch(pipe, offsets)
             ]  # fmt: skip
             feed.start()
-            pipe.pause(15)
             for watch in watches:
                 watch.start()
+            while not (facts.all_seen() and offsets.all_seen()):
+                pipe.pause(1)
+            pipe.pause(5)
             print("| workers | event | pause p50, s | max, s | partitions that paused > 1 s |")
             print("|---|---|---|---|---|")
             for kind, gaps in (("process", facts), ("sink", offsets)):
