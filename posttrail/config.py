@@ -54,6 +54,9 @@ class Producer(Section):
 
     host: str = Field(default_factory=lambda: socket.gethostname().partition(".")[0])
     """Host name for lines that carry none."""
+    pseudonym_key_file: Path | None = None
+    """File of a key: addresses leave this host with a keyed pseudonym for their local part; not
+    set: as they are. A relative name is looked for in `$CREDENTIALS_DIRECTORY` first."""
     max_lines_before_commit: int = Field(default=20_000, ge=1)
     """Lines in one transaction at the most."""
     max_delay_before_commit: float = Field(default=0.5, gt=0)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from posttrail import config, topic_admin
+from posttrail.cli.given import given
 from posttrail.config import Settings
 from posttrail.errors import PosttrailError, Stop
 from posttrail.topics import DAY_MS, DEAD, DELIVERIES, RAW
@@ -22,7 +23,10 @@ def register(app: typer.Typer) -> None:
 
 
 def erase(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="As local-part@domain.")],
+    address: Annotated[
+        str,
+        typer.Argument(metavar="ADDRESS", help="As local-part@domain; - reads a line of stdin."),
+    ],
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show how many rows it concerns.")
@@ -40,7 +44,7 @@ def erase(
     settings, console = config.load(), Console(highlight=False)
     dsn, kept = config.dsn(settings), retention(settings)
     gone_by = datetime.now(UTC) + max(kept.values())
-    checked(address)
+    address = checked(given(address))
     _show(from_tables(dsn, address, gone_by, dry_run=True), console)
     _tell(kept, console)
     if dry_run:

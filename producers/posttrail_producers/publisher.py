@@ -16,11 +16,20 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from confluent_kafka import KafkaException, Producer
 
-from posttrail import kafka_clients, kafka_rights, kafka_rules, logs, service, topic_admin
+from posttrail import (
+    kafka_clients,
+    kafka_rights,
+    kafka_rules,
+    logs,
+    pseudonyms,
+    service,
+    topic_admin,
+)
 from posttrail.config import Settings
 from posttrail.errors import Fenced, Refused, Retry, Unreachable
 from posttrail.topics import POSITIONS, RAW
@@ -83,11 +92,23 @@ def _config(settings: Settings, source_id: str) -> dict[str, str | int | float |
     }
 
 
+def _pseudonyms(key: Path | None) -> Callable[[Iterable[Record]], Iterable[Record]]:
+    """What hides addresses in records; nothing does without a key."""
+    if key is None:
+        return lambda records: records
+    line = pseudonyms.of_file(key).line
+    return lambda records: ((host, line(value)) for host, value in records)
+
+
 class Publisher:
     """One source's way into Kafka."""
 
     def __init__(self, settings: Settings, source_id: str, stopping: Callable[[], bool]) -> None:
-        """Nothing is opened yet. `stopping` is asked while waiting for the broker."""
+        """Nothing is opened yet. `stopping` is asked while waiting for the broker.
+
+        Raises:
+            BadSettings: the key of the pseudonyms cannot be used.
+        """
         self._settings = settings
         self._source_id = source_id
         self._stopping = stopping
@@ -99,6 +120,7 @@ class Publisher:
         self._owner = Owner(
             uuid.uuid4().hex, settings.producer.host, os.getpid(), datetime.now(UTC).isoformat()
         )
+        self._hidden = _pseudonyms(settings.producer.pseudonym_key_file)
         self._log = logs.logger("producer").bind(source=source_id)
 
     def open(self) -> dict[str, bytes]:
@@ -163,7 +185,7 @@ class Publisher:
         produce, topic = producer.produce, self._raw
         try:
             self._begin()
-            for key, value in records:
+            for key, value in self._hidden(records):
                 try:
                     produce(topic, value, key)
                 except BufferError:
