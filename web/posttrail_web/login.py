@@ -11,6 +11,7 @@ from typing import Any
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.starlette_client import OAuth
 from httpx2 import HTTPError
+from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -106,7 +107,7 @@ class Login:
             )
         except HTTPError as error:
             raise Unreachable(f"the provider {self._web.oidc_issuer}: {error!r}") from None
-        except (OAuthError, ValueError) as error:
+        except (OAuthError, JoseError, ValueError) as error:
             logs.logger("web").warning("a login failed", reason=type(error).__name__)
             return problems.answer(
                 Problem(403, "The login failed", "begin again from the first page"), request.scope
