@@ -6,7 +6,7 @@ A result is one mail with its recipients, or one refusal before a queue id exist
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -17,20 +17,19 @@ from posttrail_answers import words
 from posttrail_answers.database import sql
 from posttrail_answers.search_sql import (
     After,
-    Branch,
     Query,
-    branches,
     conditions,
     match,
     parameters,
+    refusal_texts,
 )
+from posttrail_answers.search_walk import Walker
 from posttrail_answers.words import Word
 
 __all__ = ["Page", "Query", "Recipient", "Result", "find", "reach"]
 
 _Key = tuple[datetime, bool, tuple[str, ...]]
 _Keys = set[_Key]
-_INSTANT = timedelta(microseconds=1)
 MOST_RESULTS = 1000
 SHOWN_RECIPIENTS = 20
 """Of each mail; `recipient_count` tells how many there are."""
@@ -126,12 +125,13 @@ def find(opened: connection, query: Query, *, after: str | None = None, limit: i
     if any("\0" in value for value in msgspec.structs.astuple(query) if isinstance(value, str)):
         raise BadInput("a search cannot hold the character NUL")
     begin = None if after is None else read_cursor(after)
-    keys: _Keys = set()
-    for branch in branches(query, begin, limit + 1):
-        if branch.windowed:
-            keys |= _keys_by_windows(opened, branch, _span(opened, query, begin))
-        else:
-            keys |= _keys(opened, branch, {})
+    keys: _Keys = {
+        (t, True, tuple(key)) for t, *key in Walker(opened, query, begin, limit + 1).first_keys()
+    }
+    for text in refusal_texts(query, begin):
+        with opened.cursor() as cursor:
+            cursor.execute(text, parameters(query, begin, limit + 1))
+            keys |= {(t, False, (line_id,)) for t, line_id in cursor}
     newest = [After(*key) for key in sorted(keys, key=_place, reverse=True)]
     shown = newest[:limit]
     more = cursor_text(shown[-1]) if len(newest) > limit else None
@@ -142,35 +142,6 @@ def _place(key: _Key) -> tuple[Any, ...]:
     """The order of results; text compares by bytes, as in the tables, line ids as numbers."""
     t, mail, parts = key
     return t, mail, tuple(part.encode() if mail else int(part) for part in parts)
-
-
-def _span(opened: connection, query: Query, begin: After | None) -> tuple[datetime, datetime]:
-    """From when to when there can be results; the end is exclusive."""
-    with opened.cursor() as cursor:
-        cursor.execute(sql("search_newest"))
-        newest = next(moment for (moment,) in cursor) or datetime.now(UTC)
-    ends = [newest + _INSTANT, query.until, begin.t + _INSTANT if begin else None]
-    first = [reach(opened), query.since]
-    last = min(end for end in ends if end is not None)
-    return max((start for start in first if start is not None), default=last), last
-
-
-def _keys_by_windows(opened: connection, branch: Branch, span: tuple[datetime, datetime]) -> _Keys:
-    """Ever longer stretches, from the newest back, until there are enough."""
-    first, until = span
-    length = timedelta(hours=1)
-    keys: _Keys = set()
-    while until > first and len(keys) < branch.parameters["limit"]:
-        start = max(first, until - length)
-        keys |= _keys(opened, branch, {"window_from": start, "window_until": until})
-        until, length = start, length * 4
-    return keys
-
-
-def _keys(opened: connection, branch: Branch, window: dict[str, datetime]) -> _Keys:
-    with opened.cursor() as cursor:
-        cursor.execute(branch.text, branch.parameters | window)
-        return {(t, branch.mails, tuple(key)) for t, *key in cursor}
 
 
 def _results(opened: connection, query: Query, keys: Sequence[After]) -> tuple[Result, ...]:

@@ -1,7 +1,7 @@
 """Turns a search into SQL: which tables to ask, with which conditions. Pure; knows no connection.
 
 Conditions are named pieces of `sql/search_conditions.sql`; what was typed travels as parameters.
-A branch asks one table for keys, newest first; `posttrail_answers.search` joins their answers.
+A search is clauses, each with walks to choose from; `posttrail_answers.search_walk` chooses.
 """
 
 import ipaddress
@@ -52,22 +52,52 @@ class After(msgspec.Struct, frozen=True, array_like=True):
     """Queue id, host, instance; or the line id of a refusal."""
 
 
-class Branch(msgspec.Struct, frozen=True):
-    """One question for keys: SQL text with parameters by name."""
+class Walk(msgspec.Struct, frozen=True):
+    """One way to a set of mails or refusals: along an index, with the other conditions tested."""
 
-    text: str
-    parameters: dict[str, Any]
-    mails: bool
-    """False: it gives refusals."""
+    table: str
+    """from, to or noqueue: the first part of the names of conditions."""
+    along: str
+    """Name of the condition that the index serves; empty: all, by time."""
+    frame: tuple[str, ...]
+    """Texts that hold for the walked rows, too: host, time, where the last page ended."""
+    tested: tuple[str, ...]
+    """Texts of what the rows on the way must fulfil."""
 
     @property
-    def windowed(self) -> bool:
-        """It is to be asked of stretches of time, `window_from` and `window_until`, in turn."""
-        return "%(window_from)s" in self.text
+    def gathered(self) -> bool:
+        """The index does not give the rows in order of time."""
+        return self.along in GATHERED or self.along in FEW
+
+    def text(self, name: str, *more: str) -> str:
+        """The SQL of `sql/<name>.sql`; more: further conditions on the walked rows."""
+        along = [conditions()[self.along]] if self.along else []
+        walked = " AND ".join([*along, *self.frame, *more]) or "true"
+        tested = " AND ".join(f"({each})" for each in self.tested) or "true"
+        alias = {"from": "f", "to": "d", "noqueue": "n"}[self.table]
+        text = sql(name).replace("{table}", f"delivery_{self.table}").replace("{alias}", alias)
+        return text.replace("{walked}", walked).replace("{conditions}", tested)
 
 
-SELECTIVE = ("queue_id", "message_id", "sender", "client", "login", "subject")
-"""What the mail's own row has an index for."""
+class Clause(msgspec.Struct, frozen=True):
+    """Conditions, by name, that hold together: of a mail, and of one of its recipients."""
+
+    mail: tuple[str, ...]
+    recipient: tuple[str, ...]
+
+
+Choice = tuple[Walk, ...]
+"""Walks that together give all that a clause asks for."""
+
+FEW = ("from.queue_id", "from.message_id")
+"""What few mails share."""
+ORDERED = (
+    "to.recipient", "from.sender", "from.login", "from.client", "from.client_addr", "to.relay",
+    "from.domain", "to.domain", "to.filtered", "to.status_not_sent",
+)  # fmt: skip
+"""What an index gives newest first; the mostly rarer ones first."""
+GATHERED = ("from.subject", "from.client_network", "from.status")
+"""What an index finds, but not newest first."""
 
 _FROM = ("queue_id", "message_id", "sender", "client", "login", "subject")
 _TO = ("recipient", "relay")
@@ -127,13 +157,12 @@ def _addressed(name: str, value: str) -> str:
     return f"{name}_network" if "/" in value else f"{name}_addr"
 
 
-def _pieces(query: Query, table: str, names: tuple[str, ...]) -> Iterator[str]:
-    known = conditions()
+def _names(query: Query, table: str, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
         value = getattr(query, name)
         if value is not None:
             piece = _addressed(name, value) if name in {"client", "relay"} else name
-            yield known[f"{table}.{piece}"]
+            yield f"{table}.{piece}"
 
 
 def _frame(query: Query, table: str, after: After | None) -> Iterator[str]:
@@ -146,95 +175,75 @@ def _frame(query: Query, table: str, after: After | None) -> Iterator[str]:
         yield known[f"{table}.after_{'mail' if after.mail else 'refusal'}"]
 
 
-def to_conditions(query: Query) -> list[str]:
+def _of_recipient(query: Query) -> tuple[str, ...]:
     """What a recipient's row must fulfil, but for the domain."""
-    pieces = list(_pieces(query, "to", _TO))
+    names = [*_names(query, "to", _TO)]
     if query.status == Word.FILTERED:
-        pieces.append(conditions()["to.filtered"])
+        names.append("to.filtered")
     elif query.status is not None:
-        sent = "sent" in _statuses(query.status)
-        pieces.append(conditions()["to.status" if sent else "to.status_not_sent"])
-    return pieces
+        names.append("to.status" if "sent" in _statuses(query.status) else "to.status_not_sent")
+    return tuple(names)
 
 
 def match(query: Query) -> str:
     """A condition on a recipient's row: was it this one that was searched for?"""
-    pieces = to_conditions(query)
-    if query.domain is not None:
-        pieces.append(conditions()["to.domain"])
-    return " AND ".join(pieces) or "true"
+    names = [*_of_recipient(query), *(["to.domain"] if query.domain is not None else [])]
+    return " AND ".join(conditions()[name] for name in names) or "true"
 
 
-def _by_mail(query: Query, after: After | None, extra: list[str]) -> str:
-    pieces = [*_frame(query, "from", after), *_pieces(query, "from", _FROM), *extra]
-    by_words = query.subject is not None and query.queue_id is None and query.message_id is None
-    name = "search_subject" if by_words else "search_from"
-    return sql(name).replace("{conditions}", " AND ".join(pieces) or "true")
-
-
-def _exists(pieces: list[str]) -> list[str]:
-    if not pieces:
-        return []
-    return [conditions()["from.exists"].replace("{conditions}", " AND ".join(pieces))]
-
-
-def _by_recipient(query: Query, after: After | None, extra: list[str]) -> Iterator[str]:
-    """An address is looked for on its own in either column: each index gives newest first."""
-    others = msgspec.structs.replace(query, recipient=None)
-    mail = list(_pieces(query, "from", _FROM))
-    pieces = [*_frame(query, "to", after), *to_conditions(others), *extra, *mail]
-    text = sql("search_to_from" if mail else "search_to")
-    columns: tuple[str, ...] = ("final_recipient", "orig_recipient")
-    wanted = [[]] if query.recipient is None else [[conditions()[f"to.{each}"]] for each in columns]
-    for each in wanted:
-        yield text.replace("{conditions}", " AND ".join([*pieces, *each]) or "true")
-
-
-def _by_refusal(query: Query, after: After | None, extra: list[str]) -> str:
-    names = ("sender", "recipient", "client", "login")
-    pieces = [*_frame(query, "noqueue", after), *_pieces(query, "noqueue", names), *extra]
-    return sql("search_noqueue").replace("{conditions}", " AND ".join(pieces) or "true")
-
-
-def _of_mails(query: Query) -> bool:
-    """May the row of a mail itself have the status that is searched for?"""
-    return query.status is not None and not _OF_MAILS.isdisjoint(_statuses(query.status))
-
-
-def _mail_texts(query: Query, after: After | None) -> Iterator[str]:
-    """Statements over mails; together they give every mail, some more than once.
-
-    The first condition that an index serves best decides which table is walked.
-    """
-    known = conditions()
-    of_to = to_conditions(query)
-    selective = any(getattr(query, name) is not None for name in SELECTIVE)
-    if query.domain is not None:
-        yield _by_mail(query, after, [known["from.domain"], *_exists(of_to)])
-        yield from _by_recipient(query, after, [known["to.domain"]])
-    elif query.recipient is not None or (of_to and not selective):
-        yield from _by_recipient(query, after, [])
+def clauses(query: Query) -> Iterator[Clause]:
+    """Their mails together are those that are searched for."""
+    mail, recipient = tuple(_names(query, "from", _FROM)), _of_recipient(query)
+    if query.domain is None:
+        yield Clause(mail, recipient)
     else:
-        yield _by_mail(query, after, _exists(of_to))
-    if query.recipient is None and query.relay is None and _of_mails(query):
-        domain = [known["from.domain"]] if query.domain is not None else []
-        yield _by_mail(query, after, [known["from.status"], *domain])
+        yield Clause((*mail, "from.domain"), recipient)
+        yield Clause(mail, (*recipient, "to.domain"))
+    own = query.status is not None and not _OF_MAILS.isdisjoint(_statuses(query.status))
+    if own and query.recipient is None and query.relay is None:
+        domain = () if query.domain is None else ("from.domain",)
+        yield Clause((*mail, *domain, "from.status"), ())
 
 
-def _refusal_texts(query: Query, after: After | None) -> Iterator[str]:
+def choices(query: Query, after: After | None, clause: Clause) -> list[Choice]:
+    """The ways to the mails of a clause, what may be shortest first; never none.
+
+    A condition that few mails fulfil leaves no choice. An address is looked for on its own in
+    either column of recipients: each index gives newest first.
+    """
+    has = (*clause.mail, *clause.recipient)
+    few = [name for name in FEW if name in has]
+    known = few[:1] or [name for name in (*ORDERED, *GATHERED) if name in has] or [""]
+    split = {"to.recipient": ("to.final_recipient", "to.orig_recipient")}
+    return [
+        tuple(_walk(query, after, clause, name, along) for along in split.get(name, (name,)))
+        for name in known
+    ]
+
+
+def _walk(query: Query, after: After | None, clause: Clause, name: str, along: str) -> Walk:
+    """Along one condition; those of the other table are looked up row by row."""
+    known = conditions()
+    mail, recipient = (
+        [known[each] for each in names if each != name] for names in (clause.mail, clause.recipient)
+    )
+    table = "to" if name.startswith("to.") else "from"
+    tested, other = (recipient, mail) if table == "to" else (mail, recipient)
+    if other:
+        exists = known[f"{table}.exists"].replace("{conditions}", " AND ".join(other))
+        tested = [*tested, exists]
+    return Walk(table, along, tuple(_frame(query, table, after)), tuple(tested))
+
+
+def refusal_texts(query: Query, after: After | None) -> Iterator[str]:
+    """Statements over refusals; together they give every one, some twice."""
     if any(getattr(query, name) is not None for name in _NO_REFUSAL):
         return
     known = conditions()
+    names = ("sender", "recipient", "client", "login")
     action = [] if query.status is None else [known.get(f"noqueue.{query.status}", "false")]
-    if query.domain is None:
-        yield _by_refusal(query, after, action)
-        return
-    yield _by_refusal(query, after, [known["noqueue.sender_domain"], *action])
-    yield _by_refusal(query, after, [known["noqueue.recipient_domain"], *action])
-
-
-def branches(query: Query, after: After | None, limit: int) -> list[Branch]:
-    """The questions whose answers together are the next page: at most `limit` keys from each."""
-    values = parameters(query, after, limit)
-    mails = [Branch(text, values, mails=True) for text in _mail_texts(query, after)]
-    return mails + [Branch(text, values, mails=False) for text in _refusal_texts(query, after)]
+    domains = ("noqueue.sender_domain", "noqueue.recipient_domain")
+    for domain in [[]] if query.domain is None else [[known[each]] for each in domains]:
+        fixed = [known[name] for name in _names(query, "noqueue", names)]
+        pieces = [*_frame(query, "noqueue", after), *fixed, *domain, *action]
+        yield sql("search_noqueue").replace("{conditions}", " AND ".join(pieces) or "true")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+from posttrail_answers import search_walk
 from posttrail_answers.database import reading
 from posttrail_answers.search import Query, Result, find
 from posttrail_answers.words import STATUSES, Word
@@ -130,14 +131,24 @@ def _random_query(chance: random.Random) -> Query:
     return msgspec.convert({name: chance.choice(VALUES[name]) for name in names}, Query)
 
 
-def test_any_combination_finds_what_a_plain_filter_finds(searched: str) -> None:
+@pytest.mark.parametrize("tried", [search_walk.TRIED, 2])
+def test_any_combination_finds_what_a_plain_filter_finds(
+    searched: str, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_walk, "TRIED", tried)
     chance = random.Random()
     with reading(searched) as opened:
-        for query in (_random_query(chance) for _ in range(150)):
-            found = find(opened, query, limit=100).results
+        for query in (_random_query(chance) for _ in range(100)):
+            found: list[int] = []
+            page = find(opened, query, limit=25)
+            found += map(_number, page.results)
+            while page.next_cursor is not None:
+                page = find(opened, query, after=page.next_cursor, limit=25)
+                found += map(_number, page.results)
 
             expected = [row.number for row in ROWS if _fits(row, query)]
-            assert sorted(map(_number, found)) == expected, query
+            assert sorted(found) == expected, query
+            assert found == sorted(found, key=lambda n: (n // 2, n), reverse=True), query
 
 
 def test_pages_have_no_gap_and_no_repeat_while_mails_arrive(searched: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from posttrail_answers import words
 from posttrail_answers.gaps import Gap
 from posttrail_answers.search import cursor_text, read_cursor
-from posttrail_answers.search_sql import After, Query, branches
+from posttrail_answers.search_sql import After, Query, choices, clauses, refusal_texts
 from posttrail_answers.times import moment
 from posttrail_answers.words import Word
 
@@ -90,7 +90,15 @@ def test_what_was_typed_stands_in_no_statement() -> None:
     names = [name for name in Query.__struct_fields__ if name not in {"since", "until"}]
     asked = [msgspec.convert({name: HOSTILE}, Query) for name in names]
 
-    texts = [branch.text for query in asked for branch in branches(query, None, 10)]
+    walks = [
+        walk
+        for query in asked
+        for clause in clauses(query)
+        for choice in choices(query, None, clause)
+        for walk in choice
+    ]
+    texts = [walk.text("search_walk") for walk in walks]
+    texts += [text for query in asked for text in refusal_texts(query, None)]
 
     assert texts
     assert not any("DROP" in text for text in texts)

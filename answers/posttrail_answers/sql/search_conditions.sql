@@ -32,11 +32,22 @@ f.born <= %(after_t)s AND (f.born, f.queue_id, f.host, f.instance)
 < (%(after_t)s, %(after_queue_id)s, %(after_host)s, %(after_instance)s)
 -- name: from.after_refusal
 f.born < %(after_t)s
+-- name: from.window
+f.born >= %(window_from)s AND f.born < %(window_until)s
+-- name: from.depth
+f.born >= %(depth)s
 -- name: from.exists
 EXISTS (
     SELECT FROM delivery_to AS d
     WHERE d.queue_id = f.queue_id AND d.host = f.host AND d.instance = f.instance
         AND d.born = f.born AND {conditions}
+    OFFSET 0
+)
+-- name: to.exists
+EXISTS (
+    SELECT FROM delivery_from AS f
+    WHERE f.queue_id = d.queue_id AND f.host = d.host AND f.instance = d.instance
+        AND f.born = d.born AND {conditions}
     OFFSET 0
 )
 -- name: to.recipient

@@ -1,0 +1,119 @@
+"""Finds the keys of a clause, newest first, along the index that is the shortest way. Reads only.
+
+PostgreSQL guesses which of two conditions is the rarer one, over a whole table and often wrongly.
+Here each is tried on its newest rows, and what they show decides.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg2.extensions import connection
+
+from posttrail_answers.database import sql
+from posttrail_answers.search_sql import (
+    FEW,
+    After,
+    Choice,
+    Clause,
+    Query,
+    Walk,
+    choices,
+    clauses,
+    conditions,
+    parameters,
+)
+
+Key = tuple[datetime, str, str, str]
+"""born, queue id, host, instance."""
+
+TRIED = 500
+"""Rows of each condition that are tried before one is chosen."""
+_FIRST_WINDOW = timedelta(minutes=10)
+_INSTANT = timedelta(microseconds=1)
+
+
+class Walker:
+    """The mails of one search on one connection."""
+
+    def __init__(self, opened: connection, query: Query, after: After | None, limit: int) -> None:
+        """The first `limit` keys behind `after` are wanted."""
+        self._opened = opened
+        self._query = query
+        self._after = after
+        self._limit = limit
+        self._values = parameters(query, after, limit)
+
+    def first_keys(self) -> set[Key]:
+        """The first keys of every clause: those of the search are among them."""
+        return {key for clause in clauses(self._query) for key in self._of_clause(clause)}
+
+    def _of_clause(self, clause: Clause) -> set[Key]:
+        known = choices(self._query, self._after, clause)
+        if len(known) == 1:
+            return self._whole(known[0])
+        ordered = [choice for choice in known if not choice[0].gathered]
+        depths = []
+        for choice in ordered:
+            found, depth = self._tried(choice)
+            if depth is None:
+                return found
+            depths.append(depth)
+        for choice in known[len(ordered) :]:
+            if not depths or self._is_rarer(choice[0], min(depths)):
+                return self._whole(choice)
+        return self._whole(ordered[depths.index(min(depths))])
+
+    def _tried(self, choice: Choice) -> tuple[set[Key], datetime | None]:
+        """What its newest rows give, and how far back they go; None: nothing more is wanted."""
+        found: set[Key] = set()
+        depths = []
+        for walk in choice:
+            keys = self._rows(walk.text("search_walk"), bound=TRIED)
+            found |= keys
+            if len(keys) < self._limit:
+                depths += [born for (born,) in self._rows(walk.text("search_depth"), bound=TRIED)]
+        return found, max(depths, default=None)
+
+    def _is_rarer(self, walk: Walk, depth: datetime) -> bool:
+        """Does it have fewer rows in the time in which the others have as many as were tried?"""
+        text = walk.text("search_count", conditions()["from.depth"])
+        ((count,),) = self._rows(text, bound=TRIED, depth=depth)
+        return int(count) < TRIED
+
+    def _whole(self, choice: Choice) -> set[Key]:
+        return {key for walk in choice for key in self._walked(walk)}
+
+    def _walked(self, walk: Walk) -> set[Key]:
+        if walk.along in FEW:
+            return self._rows(walk.text("search_gather"))
+        if walk.gathered:
+            return self._by_windows(walk.text("search_gather", conditions()["from.window"]))
+        return self._rows(walk.text("search_walk"), bound=None)
+
+    def _by_windows(self, text: str) -> set[Key]:
+        """Stretches of time from the newest back, each as long as the last ones let expect."""
+        first, end = self._span()
+        until, length = end, _FIRST_WINDOW
+        keys: set[Key] = set()
+        while until > first and len(keys) < self._limit:
+            start = max(first, until - length)
+            keys |= self._rows(text, window_from=start, window_until=until)
+            wanted = 1.5 * (self._limit - len(keys)) / len(keys) if keys else 24
+            length = min(24 * length, max(2 * length, wanted * (end - start)))
+            until = start
+        return keys
+
+    def _span(self) -> tuple[datetime, datetime]:
+        """From when to when there can be mails; the end is exclusive."""
+        ((oldest, newest),) = self._rows(sql("search_span"))
+        newest = newest or datetime.now(UTC)
+        after = None if self._after is None else self._after.t + _INSTANT
+        ends = [newest + _INSTANT, self._query.until, after]
+        last = min(end for end in ends if end is not None)
+        starts = (oldest, self._query.since)
+        return max((start for start in starts if start is not None), default=last), last
+
+    def _rows(self, text: str, **more: Any) -> set[Any]:
+        with self._opened.cursor() as cursor:
+            cursor.execute(text, self._values | more)
+            return set(cursor)

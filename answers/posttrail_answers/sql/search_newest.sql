@@ -1,1 +1,0 @@
-SELECT max(born) FROM delivery_from
