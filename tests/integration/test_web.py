@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from posttrail_web import app
 from posttrail_web.database import Tables
+from posttrail_web.visitors import Visitor
 from starlette.testclient import TestClient
 
 from posttrail import config
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.postgres
 
 MAIL = f"/mails/mx1/postfix/{FIRST}/{BORN}"
 API = "/api/v1"
-TOKENS = [
+TOKENS: list[dict[str, Any]] = [
     {"name": "all", "token": "all-" + "0" * 32, "administrator": True},
     {"name": "org", "token": "org-" + "0" * 32, "domains": ["Example.ORG"]},
     {"name": "other", "token": "other-" + "0" * 32, "domains": ["example.edu"]},
@@ -158,6 +159,20 @@ def test_a_partition_gives_a_visitor_nothing(web_dsn: str) -> None:
     assert rights == []
 
 
+def test_row_security_lets_an_index_serve_a_visitors_search(web_dsn: str) -> None:
+    visitor = Visitor(name="ann", address="", domains=("example.org",))
+    with closing(Tables(web_dsn, 1, 20)) as tables, tables.seen_by(visitor) as opened:
+        cursor = opened.cursor()
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "EXPLAIN SELECT FROM delivery_to"
+            " WHERE lower(split_part(recipient, '@', -1)) = 'example.org' ORDER BY born DESC LIMIT 5"
+        )
+        plan = "\n".join(text for (text,) in cursor.fetchall())
+
+    assert "Index Cond: (lower(split_part(recipient" in plan
+
+
 def test_the_web_role_reads_nothing_by_itself_and_changes_no_record(web_dsn: str) -> None:
     ((rights,),) = asked(
         web_dsn,
@@ -259,7 +274,7 @@ def test_no_parameter_breaks_the_api(local: TestClient, path: str) -> None:
     for value in HARD:
         for name in ("client", "since", "limit", "after"):
             sent = value.encode("utf-8", "surrogatepass")
-            found = local.get(f"{API}{path}", params={name: sent})  # type: ignore[dict-item]
+            found = local.get(f"{API}{path}", params={name: sent})
             assert found.status_code in {200, 400}, (name, value, found.text)
             if found.status_code == 400:
                 assert found.headers["content-type"] == "application/problem+json"

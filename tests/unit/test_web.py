@@ -77,7 +77,9 @@ def test_text_that_turns_or_hides_is_shown_as_such() -> None:
 
 
 def test_a_page_escapes_everything() -> None:
-    text = page("problem.html", {"problem": Problem(400, "<b>", "\"'<script>")}).body.decode()
+    text = bytes(
+        page("problem.html", {"problem": Problem(400, "<b>", "\"'<script>")}).body
+    ).decode()
 
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
