@@ -166,7 +166,7 @@ def test_row_security_lets_an_index_serve_a_visitors_search(web_dsn: str) -> Non
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
             "EXPLAIN SELECT FROM delivery_to"
-            " WHERE lower(split_part(recipient, '@', -1)) = 'example.org' ORDER BY born DESC LIMIT 5"
+            " WHERE lower(split_part(recipient, '@', -1)) = 'example.org' ORDER BY born"
         )
         plan = "\n".join(text for (text,) in cursor.fetchall())
 
