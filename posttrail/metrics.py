@@ -58,6 +58,21 @@ SINK_PARTIAL = Counter(
 )
 SINK_DROPPED = Counter("posttrail_sink_dropped_tables", "Day partitions dropped by retention")
 
+# Delivery events
+EVENTS_PUBLISHED = Counter(
+    "posttrail_events_published", "States committed to maillog.events", ["kind"]
+)
+EVENTS_BEHIND = Gauge(
+    "posttrail_events_behind_seconds",
+    "Age of the oldest change that is not published; 0: none waits",
+)
+EVENTS_RETRIES = Counter("posttrail_events_retries", "Batches of states that are tried again")
+WEBHOOK_SENT = Counter("posttrail_webhook_sent", "Events that a target took", ["target"])
+WEBHOOK_RETRIES = Counter(
+    "posttrail_webhook_retries", "Deliveries that failed and are tried again", ["target"]
+)
+WEBHOOK_DEAD = Counter("posttrail_webhook_dead", "Events sent to maillog.dead", ["target"])
+
 # All consumers
 PARTITIONS = Gauge("posttrail_partitions", "Partitions that this process holds", ["stage"])
 LAG = Gauge("posttrail_lag_records", "Records not read yet", ["stage", "topic", "partition"])
