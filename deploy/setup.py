@@ -28,7 +28,8 @@ PROFILES = ("run", "lint", "test")
 """Each holds what those before it hold."""
 IN_CI = os.environ.get("CI") == "true"
 
-# What the tests of the journal, of rsyslog, of Postfix, of the alerts and of the web page need.
+# What the tests of the journal, of rsyslog, of Postfix, of PostgreSQL by TLS, of the alerts and of
+# the web page need.
 DEBIAN_PACKAGES = (
     "chromium",
     "gcc",
@@ -36,6 +37,7 @@ DEBIAN_PACKAGES = (
     "pflogsumm",
     "pkg-config",
     "postfix",
+    "postgresql",
     "prometheus",
     "python3-dev",
     "rsyslog",
