@@ -33,6 +33,8 @@ def require(settings: Settings, rules: Iterable[Rule]) -> str:
         lacking += _of_transactions(settings, wanted)
     except KafkaException as error:
         raise Unreachable(f"Kafka does not say what is allowed: {error.args[0].str()}") from error
+    except TimeoutError:
+        raise Unreachable(f"Kafka does not say what is allowed in {_ANSWER_S:.0f} s") from None
     if lacking:
         raise refused(settings, lacking)
     topics = sorted({rule.name for rule in wanted if rule.kind is Kind.TOPIC})
