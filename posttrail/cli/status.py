@@ -89,7 +89,8 @@ def without_password(dsn: str) -> str:
     """A connection string that may be shown."""
     from psycopg2.extensions import parse_dsn
 
-    parts = {key: value for key, value in parse_dsn(dsn).items() if key != "password"}
+    secret = {"password", "sslpassword"}
+    parts = {key: value for key, value in parse_dsn(dsn).items() if key not in secret}
     return " ".join(f"{key}={value}" for key, value in parts.items())
 
 

@@ -203,7 +203,7 @@ def test_a_producer_works_with_its_rules_and_not_without_any_of_them(with_topics
         assert missing.name in str(refused.value), missing
 
 
-@pytest.mark.parametrize("part", ["processor", "sink", "status", "replay", "dead"])
+@pytest.mark.parametrize("part", ["processor", "sink", "replay", "dead"])
 def test_a_part_that_lacks_a_rule_is_told_which(with_topics: World, part: str) -> None:
     settings, rules = with_topics.settings(part), with_topics.rules(part)
     with_topics.allow(part)

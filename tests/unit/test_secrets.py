@@ -111,6 +111,14 @@ def test_no_form_of_the_settings_shows_a_secret() -> None:
         assert "s3cret" not in shown
 
 
+def test_a_connection_string_is_shown_without_its_secrets() -> None:
+    from posttrail.cli.status import without_password
+
+    shown = without_password("postgresql://sink:s3cret@db.example.com/mail?sslpassword=s3cret")
+
+    assert shown == "user=sink dbname=mail host=db.example.com"
+
+
 def error_of(reason: str) -> ssl.SSLError:
     error = ssl.SSLError(1, reason)
     error.reason = reason
