@@ -208,13 +208,16 @@ def clauses(query: Query) -> Iterator[Clause]:
 def choices(query: Query, after: After | None, clause: Clause) -> list[Choice]:
     """The ways to the mails of a clause, what may be shortest first; never none.
 
-    A condition that few mails fulfil leaves no choice. An address is looked for on its own in
-    either column of recipients: each index gives newest first.
+    A condition that few mails fulfil leaves no choice. An address or a domain is looked for on its
+    own in either column of recipients: each index gives newest first.
     """
     has = (*clause.mail, *clause.recipient)
     few = [name for name in FEW if name in has]
     known = few[:1] or [name for name in (*ORDERED, *GATHERED) if name in has] or [""]
-    split = {"to.recipient": ("to.final_recipient", "to.orig_recipient")}
+    split = {
+        "to.recipient": ("to.final_recipient", "to.orig_recipient"),
+        "to.domain": ("to.final_domain", "to.orig_domain"),
+    }
     return [
         tuple(_walk(query, after, clause, name, along) for along in split.get(name, (name,)))
         for name in known
@@ -222,7 +225,11 @@ def choices(query: Query, after: After | None, clause: Clause) -> list[Choice]:
 
 
 def _walk(query: Query, after: After | None, clause: Clause, name: str, along: str) -> Walk:
-    """Along one condition; those of the other table are looked up row by row."""
+    """Along one condition; those of the other table are looked up row by row.
+
+    The index of what was not sent is small and answers most look-ups alone: the SQL keeps the
+    primary key, which would read a row for each, out of it by `|| ''`.
+    """
     known = conditions()
     mail, recipient = (
         [known[each] for each in names if each != name] for names in (clause.mail, clause.recipient)
@@ -230,8 +237,9 @@ def _walk(query: Query, after: After | None, clause: Clause, name: str, along: s
     table = "to" if name.startswith("to.") else "from"
     tested, other = (recipient, mail) if table == "to" else (mail, recipient)
     if other:
-        exists = known[f"{table}.exists"].replace("{conditions}", " AND ".join(other))
-        tested = [*tested, exists]
+        few = table == "from" and "to.status_not_sent" in clause.recipient
+        exists = known[f"{table}.exists{'_not_sent' if few else ''}"]
+        tested = [*tested, exists.replace("{conditions}", " AND ".join(other))]
     return Walk(table, along, tuple(_frame(query, table, after)), tuple(tested))
 
 

@@ -43,6 +43,13 @@ EXISTS (
         AND d.born = f.born AND {conditions}
     OFFSET 0
 )
+-- name: from.exists_not_sent
+EXISTS (
+    SELECT FROM delivery_to AS d
+    WHERE d.queue_id || '' = f.queue_id AND d.host = f.host AND d.instance = f.instance
+        AND d.born = f.born AND {conditions}
+    OFFSET 0
+)
 -- name: to.exists
 EXISTS (
     SELECT FROM delivery_from AS f
@@ -58,7 +65,14 @@ lower(d.recipient) = lower(%(recipient)s COLLATE "C")
 -- name: to.orig_recipient
 d.orig_recipient <> d.recipient AND lower(d.orig_recipient) = lower(%(recipient)s COLLATE "C")
 -- name: to.domain
+(lower(split_part(d.recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
+OR (d.orig_recipient <> d.recipient
+    AND lower(split_part(d.orig_recipient, '@', -1)) = lower(%(domain)s COLLATE "C")))
+-- name: to.final_domain
 lower(split_part(d.recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
+-- name: to.orig_domain
+d.orig_recipient <> d.recipient
+AND lower(split_part(d.orig_recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
 -- name: to.relay
 lower(d.relay_name) = lower(%(relay)s COLLATE "C")
 -- name: to.relay_addr
