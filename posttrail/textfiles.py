@@ -31,7 +31,7 @@ class Damaged(BadInput):
     """A compressed file that breaks off or holds other bytes than were written."""
 
 
-class _ZstdFile(io.RawIOBase):
+class _ZstdFile(io.BufferedIOBase):
     """The text of zstd frames. The library's own reader is silent about a frame that breaks off."""
 
     def __init__(self, raw: BinaryIO, name: str) -> None:
@@ -49,7 +49,7 @@ class _ZstdFile(io.RawIOBase):
         self._input = b""
         self._text = b""
 
-    def read(self, size: int = -1) -> bytes:
+    def read1(self, size: int = -1) -> bytes:
         while not self._text and (block := self._input or self._raw.read(_ZSTD_BLOCK)):
             self._input = b""
             self._frame = self._frame or self._new_frame()
@@ -65,14 +65,14 @@ class _ZstdFile(io.RawIOBase):
         return text
 
 
-def _reader(raw: BinaryIO, kind: str, name: str) -> BinaryIO:
+def _reader(raw: BinaryIO, kind: str, name: str) -> io.BufferedIOBase:
     if kind == "gzip":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        return gzip.GzipFile(fileobj=raw)
     if kind == "xz":
-        return cast("BinaryIO", lzma.LZMAFile(raw))
+        return lzma.LZMAFile(raw)
     if kind == "bzip2":
-        return cast("BinaryIO", bz2.BZ2File(raw))
-    return cast("BinaryIO", _ZstdFile(raw, name))
+        return bz2.BZ2File(raw)
+    return _ZstdFile(raw, name)
 
 
 def compression(start: bytes) -> str | None:
@@ -98,21 +98,35 @@ class TextFile:
         self._raw = io.BufferedReader(cast("io.RawIOBase", raw), BLOCK)
         self.name = name
         self.compression = compression(self._raw.peek(8)[:8])
-        self._text: BinaryIO = self._raw
+        self._text: io.BufferedIOBase = self._raw
+        self._damage: Damaged | None = None
         if self.compression is not None:
             self._text = _reader(self._raw, self.compression, name)
 
     def read(self, size: int = BLOCK) -> bytes:
-        """At most `size` bytes, none at the end.
+        """So many bytes, fewer before the end and before damage, none at the end.
 
         Raises:
             Damaged: the compressed data breaks off or is wrong here.
         """
+        parts: list[bytes] = []
+        while size > 0 and (part := self._some(size)):
+            parts.append(part)
+            size -= len(part)
+        if self._damage is not None and not parts:
+            raise self._damage
+        return b"".join(parts)
+
+    def _some(self, size: int) -> bytes:
+        """What the next piece gives: `read` of the libraries drops it when the one after is bad."""
+        if self._damage is not None:
+            return b""
         try:
-            return self._text.read(size)
+            return self._text.read1(size)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             kind = self.compression or "plain"
-            raise Damaged(f"{self.name} is damaged ({kind}: {error})") from None
+            self._damage = Damaged(f"{self.name} is damaged ({kind}: {error})")
+            return b""
 
     def skip(self, count: int, keep: int) -> bytes:
         """Go on `count` bytes; the last `keep` of them, fewer where the text ends before.

@@ -65,6 +65,20 @@ def test_what_stands_before_the_damage_is_read(kind: str, tmp_path: Path) -> Non
     assert text.startswith(found)
 
 
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
+def test_one_read_that_meets_damage_gives_what_stands_before(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "mail.log"
+    text = os.urandom(200_000).hex().encode()
+    whole = COMPRESSORS[kind](text)
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    with open_text(path) as file:
+        found = file.read(len(text))
+        assert text.startswith(found)
+        assert len(found) > len(text) // 4
+        with pytest.raises(Damaged):
+            file.read()
+
+
 def test_zstd_that_is_not_zstd_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(b"\x28\xb5\x2f\xfd" + b"x" * 100)
