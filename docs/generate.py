@@ -1,4 +1,4 @@
-"""Writes commands.md, settings.md, metrics.md and events.md from the code.
+"""Writes commands.md, settings.md, metrics.md, events.md and events.schema.json from the code.
 
 `python docs/generate.py` writes them; a unit test fails when one is out of date.
 """
@@ -14,7 +14,7 @@ import typer
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_core import PydanticUndefined
 
-from posttrail import config, errors, events, metrics
+from posttrail import config, delivery_events, errors, events, metrics
 from posttrail.cli.main import app
 
 HERE = Path(__file__).parent
@@ -162,11 +162,17 @@ def event_reference() -> str:
     return "".join(parts)
 
 
+def event_schema() -> str:
+    """JSON Schema of the records of maillog.events."""
+    return json.dumps(delivery_events.schema(), indent=2) + "\n"
+
+
 PAGES = {
     "commands.md": commands,
     "settings.md": settings,
     "metrics.md": metric_reference,
     "events.md": event_reference,
+    "events.schema.json": event_schema,
 }
 
 

@@ -26,6 +26,7 @@ from posttrail.carriers import DEFAULT_RELAY_TAGS
 from posttrail.errors import BadSettings, Unreachable
 from posttrail.server_settings import Kafka, Postgres, Section
 from posttrail.web_settings import Web
+from posttrail.webhook_settings import Webhooks
 
 DEFAULT_HOME = Path("~/.posttrail")
 CONFIG_NAME = "posttrail.toml"
@@ -152,6 +153,7 @@ class Settings(BaseSettings):
     metrics: Metrics = Metrics()
     watch: Watch = Watch()
     web: Web = Web()
+    webhooks: Webhooks = Webhooks()
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,7 @@ client: headers are the pairs that every Kafka client takes.
 """
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -14,8 +14,10 @@ from posttrail.errors import Poison
 from posttrail.records import Origin
 from posttrail.topics import DeadHeader
 
-Stage: TypeAlias = Literal["process", "sink"]
-"""Who gave up: `process` on a line of `maillog.raw`, `sink` on a fact of `maillog.deliveries`."""
+Stage: TypeAlias = Literal["process", "sink", "webhook"]
+"""Who gave up: `process` on a line of `maillog.raw`, `sink` on a fact of `maillog.deliveries`,
+`webhook` on a record of `maillog.events`."""
+_STAGES: dict[str, Stage] = {stage: stage for stage in get_args(Stage)}
 
 Headers: TypeAlias = list[tuple[str, bytes]]
 
@@ -67,14 +69,15 @@ def read(
     """
     texts = {name: (found or b"").decode("utf-8", "replace") for name, found in given}
     try:
-        stage = texts[DeadHeader.STAGE]
-        if stage not in {"process", "sink"}:
-            raise Poison(f"a dead letter of an unknown stage {stage!r}")
+        said = texts[DeadHeader.STAGE]
+        stage = _STAGES.get(said)
+        if stage is None:
+            raise Poison(f"a dead letter of an unknown stage {said!r}")
         return DeadLetter(
             value=value or b"",
             key=key,
             reason=texts.get(DeadHeader.REASON, ""),
-            stage="sink" if stage == "sink" else "process",
+            stage=stage,
             topic=texts[DeadHeader.TOPIC],
             origin=(int(texts[DeadHeader.PARTITION]), int(texts[DeadHeader.OFFSET])),
             version=texts.get(DeadHeader.VERSION, ""),

@@ -12,13 +12,15 @@ from shlex import quote
 import msgspec
 
 from posttrail.config import Settings
-from posttrail.topics import ALL, DEAD, DELIVERIES, POSITIONS, RAW
+from posttrail.topics import ALL, DEAD, DELIVERIES, EVENTS, POSITIONS, RAW
 
 CHECK = "#check"
 """Ends a transactional id that is only tried out, so that no running producer is fenced."""
 POSITIONS_GROUP = "posttrail-positions"
 DEAD_GROUP = "posttrail-dead"
 REPLAY_GROUP = "posttrail-replay"
+EVENTS_ID = "posttrail-events"
+"""Transactional id of whoever publishes events: one at a time."""
 LAG_GROUP = "posttrail-lag-"
 """Begins the names of groups that are never joined."""
 
@@ -128,6 +130,21 @@ def of_replay(settings: Settings) -> tuple[Rule, ...]:
     return (*of_status(settings), Rule(Kind.GROUP, REPLAY_GROUP, "Describe"))
 
 
+def of_events(settings: Settings) -> tuple[Rule, ...]:  # noqa: ARG001  # as the others
+    """`posttrail events`: it writes states."""
+    return (*_topic(EVENTS.name, "Write"), _id(EVENTS_ID), _id(EVENTS_ID + CHECK))
+
+
+def of_webhooks(settings: Settings) -> tuple[Rule, ...]:
+    """`posttrail webhooks`: a group for each target."""
+    groups = [settings.webhooks.group_of(target) for target in settings.webhooks.targets]
+    return (
+        *_topic(EVENTS.name, "Read"),
+        *_topic(DEAD.name, "Write"),
+        *(Rule(Kind.GROUP, group, "Read") for group in groups),
+    )
+
+
 def of_topics(settings: Settings) -> tuple[Rule, ...]:  # noqa: ARG001  # as the others
     """`posttrail topics`, which makes them."""
     return tuple(
@@ -144,6 +161,8 @@ PARTS: Mapping[str, Callable[[Settings], tuple[Rule, ...]]] = {
     "status": of_status,
     "replay": of_replay,
     "dead": of_dead,
+    "events": of_events,
+    "webhooks": of_webhooks,
     "topics": of_topics,
 }
 """All parts that may have a user of their own."""

@@ -41,7 +41,24 @@ DEAD = Topic("maillog.dead", 1, _kept(30, **{"max.message.bytes": str(2 * 1024 *
 Takes larger records than the other topics, so that the largest of theirs fits with its headers.
 """
 
-ALL = (RAW, POSITIONS, DELIVERIES, DEAD)
+EVENTS = Topic(
+    "maillog.events",
+    6,
+    _kept(
+        30,
+        **{
+            "cleanup.policy": "compact,delete",
+            "segment.ms": str(DAY_MS),
+            "max.compaction.lag.ms": str(DAY_MS),
+        },
+    ),
+)
+"""The present state of each mail and recipient; key = `posttrail.delivery_events.key`.
+
+Compacted within a day; a state that nothing has changed for 30 days goes, as old rows do.
+"""
+
+ALL = (RAW, POSITIONS, DELIVERIES, DEAD, EVENTS)
 
 
 class DeadHeader:

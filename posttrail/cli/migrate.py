@@ -19,7 +19,8 @@ def migrate(
         typer.Option(
             "--roles",
             help="Also make the roles posttrail_owner, posttrail_writer, posttrail_reader, "
-            "posttrail_visitor and posttrail_web; asks for the right to make roles.",
+            "posttrail_visitor, posttrail_events and posttrail_web; asks for the right to make "
+            "roles.",
         ),
     ] = False,
 ) -> None:

@@ -130,6 +130,9 @@ def _answer(record: Message, reader: Reader, outcome: Outcome) -> Answer:
     if letter.stage == "sink":
         outcome.sent_again += 1
         return Answer([Outgoing(letter.key, letter.value, [], None)])
+    if letter.stage == "webhook":  # its state may be an old one by now: kept, as it is
+        outcome.still_dead += 1
+        return Answer(dead=outgoing_letter(letter))
     facts, reason = _read_again(letter, reader)
     if reason is not None:
         outcome.still_dead += 1

@@ -53,6 +53,8 @@ def shape(letter: DeadLetter) -> str:
     if letter.stage == "sink":
         found = _TYPE.search(text)
         return f"a fact of type {found[1]}" if found else "not a fact"
+    if letter.stage == "webhook":
+        return "a delivery event"
     return _line_shape(text)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("posttrail", "producers", "processors", "sinks", "answers", "embedded", "web")
+FOLDERS = ("posttrail", "producers", "processors", "sinks", "answers", "embedded", "web", "events")
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 60

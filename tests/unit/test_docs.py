@@ -22,7 +22,9 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["commands.md", "settings.md", "metrics.md", "events.md"])
+@pytest.mark.parametrize(
+    "page", ["commands.md", "settings.md", "metrics.md", "events.md", "events.schema.json"]
+)
 def test_a_reference_is_what_the_code_says(page: str) -> None:
     written = (ROOT / "docs" / page).read_text()
 

@@ -3,13 +3,15 @@
 --   posttrail_writer  what a sink needs and no more
 --   posttrail_reader  may only read
 --   posttrail_visitor may only read what is from or to the domains of the setting posttrail.domains
+--   posttrail_events  reads, and crosses off what other programs have been told of
 --   posttrail_web     the web page: becomes reader or visitor for a look, and writes the look down
 DO $$
 DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'posttrail_owner', 'posttrail_writer', 'posttrail_reader', 'posttrail_visitor', 'posttrail_web'
+        'posttrail_owner', 'posttrail_writer', 'posttrail_reader', 'posttrail_visitor', 'posttrail_web',
+        'posttrail_events'
     ] LOOP
         BEGIN
             EXECUTE 'CREATE ROLE ' || name;
@@ -23,7 +25,7 @@ BEGIN
     EXECUTE 'GRANT USAGE, CREATE ON SCHEMA ' || quote_ident(current_schema)
         || ' TO posttrail_owner';
     EXECUTE 'GRANT USAGE ON SCHEMA ' || quote_ident(current_schema)
-        || ' TO posttrail_writer, posttrail_reader, posttrail_visitor, posttrail_web';
+        || ' TO posttrail_writer, posttrail_reader, posttrail_visitor, posttrail_web, posttrail_events';
     EXECUTE 'GRANT TEMPORARY ON DATABASE ' || quote_ident(current_database())
         || ' TO posttrail_writer';
 END
@@ -153,3 +155,12 @@ ALTER FUNCTION forget_set_aside(timestamptz) OWNER TO posttrail_owner;
 ALTER FUNCTION forget_domain(text, timestamptz) OWNER TO posttrail_owner;
 GRANT EXECUTE ON FUNCTION drop_refusals(date), forget_set_aside(timestamptz),
     forget_domain(text, timestamptz) TO posttrail_writer;
+
+-- Delivery events. The triggers that mark what has changed run as the owner.
+ALTER TABLE event_change OWNER TO posttrail_owner;
+ALTER FUNCTION mark_mails() OWNER TO posttrail_owner;
+ALTER FUNCTION mark_recipients() OWNER TO posttrail_owner;
+ALTER FUNCTION mark_updated_mails() OWNER TO posttrail_owner;
+ALTER FUNCTION mark_updated_recipients() OWNER TO posttrail_owner;
+GRANT posttrail_reader TO posttrail_events;
+GRANT SELECT, DELETE ON event_change TO posttrail_events;

@@ -1,0 +1,49 @@
+"""Switches delivery events on and off: the triggers that mark what changes. Needs the owner."""
+
+from contextlib import closing
+from datetime import datetime
+
+from posttrail.errors import Retry, Unreachable
+from posttrail_events.database import connect, sql, understood
+
+
+def on(dsn: str, since: datetime | None) -> int:
+    """Mark every change from now on; returns how many mails that are there already are told, too.
+
+    May be repeated, so that a topic that was lost is filled again.
+
+    Args:
+        dsn: of the owner of the tables.
+        since: mails that were made then or later are told at once, with their recipients.
+
+    Raises:
+        Unreachable: the server is not there or refuses us, or a lock was not to be had.
+        NotReady: the schema is not there, or we are not its owner.
+    """
+    return _run(dsn, "switch_on", {"since": since} if since else None)
+
+
+def off(dsn: str) -> None:
+    """Mark nothing any more and forget the marks.
+
+    Raises:
+        Unreachable, NotReady: as above.
+    """
+    _run(dsn, "switch_off", None)
+
+
+def _run(dsn: str, name: str, marks: dict[str, datetime] | None) -> int:
+    try:
+        with (
+            closing(connect(dsn)) as connection,
+            understood(),
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql(name))
+            if marks is None:
+                return 0
+            cursor.execute(sql("mark_since"), marks)
+            return cursor.rowcount
+    except Retry as error:
+        raise Unreachable(str(error)) from None
