@@ -30,6 +30,19 @@ class Sure(IntEnum):
     CERTAIN = 3
 
 
+class Handed(msgspec.Struct, frozen=True, kw_only=True):
+    """Who gave away and who took, with a message-id alone: the same mail may have come twice."""
+
+    relays: tuple[str, ...]
+    """What the one took that was sent when the other was made; of one mail each once."""
+    client_name: str | None = None
+    """Who gave the other to its host."""
+    client_addr: str | None = None
+    by_user: bool = False
+    """sendmail(1) gave it."""
+    parent_client_addr: str | None = None
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A link that the tables suggest (sql/hops_links.sql); its times fit."""
 
@@ -44,6 +57,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     child_message_id: str | None = None
     orig_queue_id: str | None = None
     """Of the child."""
+    handed: Handed | None = None
+    """With message-id."""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -163,9 +178,53 @@ def _xforward(candidate: Candidate) -> Judged | None:
     return _made(candidate, "orig_queue_id", sure, told)
 
 
-def _same_message(candidate: Candidate) -> Judged:
-    sure = Sure.POSSIBLE if _same_host(candidate) else Sure.LIKELY
-    return _made(candidate, "message-id", sure, "the same message-id, and the times fit")
+def _same_message(candidate: Candidate) -> Judged | None:
+    """Only what was handed on: a client sends copies, and each begins a way of its own."""
+    handed = candidate.handed
+    if handed is None:
+        return None
+    found = _handed_back(handed) if _same_host(candidate) else _handed_over(handed, candidate)
+    if found is None:
+        return None
+    sure, told = found
+    return _made(candidate, "message-id", sure, f"the same message-id, and {told}")
+
+
+def _is_loopback(address: str | None) -> bool:
+    return address is not None and (address.startswith("127.") or address == "::1")
+
+
+def _leaves(relay: str) -> bool:
+    """A relay on the net, `name[address]:port`, that is no other program of the host."""
+    return "]:" in relay and not _stays(relay)
+
+
+def _handed_back(handed: Handed) -> tuple[Sure, str] | None:
+    """To a filter on the same host or beside it, and back."""
+    if any(f"[{handed.client_addr}]" in relay for relay in handed.relays):
+        return Sure.LIKELY, f"it came back from {handed.client_addr}"
+    inside = handed.by_user or _is_loopback(handed.client_addr)
+    for relay in handed.relays:
+        if inside and not _leaves(relay):
+            return Sure.LIKELY, f"{relay} took it and a program on the host gave it back"
+    return None
+
+
+def _handed_over(handed: Handed, candidate: Candidate) -> tuple[Sure, str] | None:
+    """From host to host."""
+    away = [relay for relay in handed.relays if _leaves(relay)]
+    for relay in away:
+        if _names(relay, candidate.child.host):
+            return Sure.LIKELY, f"the relay {relay} is {candidate.child.host}"
+    client = handed.client_name or ""
+    if _names(client, candidate.parent.host):
+        sure = Sure.LIKELY if away else Sure.POSSIBLE
+        told = f"the client {client} is {candidate.parent.host}"
+        return (sure, told) if away or not handed.relays else None
+    strangers = {None, handed.parent_client_addr}
+    if away and handed.client_addr not in strangers and not _is_loopback(handed.client_addr):
+        return Sure.POSSIBLE, "the times fit"
+    return None
 
 
 def chosen(candidates: Iterable[Candidate]) -> dict[MailKey, Judged]:
@@ -216,7 +275,7 @@ def _doubted(fit: Judged, fits: list[Judged]) -> Judged:
 
 def _rivals(fit: Judged, other: Judged) -> bool:
     """Two answers to one question, equally sure: one child of two parents, or one id twice."""
-    if fit.kind == "message-id" or (other.kind, other.sure) != (fit.kind, fit.sure):
+    if (other.kind, other.sure) != (fit.kind, fit.sure):
         return False
     if other.child == fit.child:
         return other.parent != fit.parent

@@ -21,7 +21,8 @@ MOST_MAILS = 300
 MOST_ROUNDS = 30
 MOST_LINKS = 200
 """Of one kind from one mail: a list has hundreds of recipients, a loop repeats without end."""
-
+MOST_TWINS = 50
+"""Mails with one message-id: a newsletter has thousands."""
 
 OLDEST = timedelta(days=15)
 """How far a mail's birth can be from that of the one it came from, and a day."""
@@ -76,16 +77,18 @@ def tree(opened: connection, key: MailKey) -> Tree:
         posttrail.errors.NotFound: there is no such mail.
     """
     candidates, cut = _gathered(opened, key)
-    parents = chosen(candidates)
+    ends = {key} | {mail for each in candidates for mail in (each.parent, each.child)}
+    briefs = _briefs(opened, ends)
+    if key not in briefs:
+        raise NotFound(f"{key.queue_id}: no such mail on {key.host}")
+    # A mail may be gone by now, and row security may hide one.
+    parents = chosen(each for each in candidates if {each.parent, each.child} <= briefs.keys())
     below: dict[MailKey, list[MailKey]] = {}
     for child in sorted(parents, key=lambda child: (child.born, child)):
         below.setdefault(parents[child].parent, []).append(child)
     root = _root(key, parents)
-    shown = list(_within(root, below))
-    briefs = _briefs(opened, shown)
-    if key not in briefs:
-        raise NotFound(f"{key.queue_id}: no such mail on {key.host}")
-    return Tree(root=_node(root, key, briefs, parents, below), mails=len(shown), cut=cut)
+    mails = sum(1 for _ in _within(root, below))
+    return Tree(root=_node(root, key, briefs, parents, below), mails=mails, cut=cut)
 
 
 def _gathered(opened: connection, key: MailKey) -> tuple[set[Candidate], bool]:
@@ -119,6 +122,7 @@ def _links(opened: connection, keys: Collection[MailKey]) -> list[Candidate]:
             _arrays(keys)
             | {
                 "limit": MOST_LINKS,
+                "twins": MOST_TWINS,
                 "since": min(key.born for key in keys) - OLDEST,
                 "until": max(key.born for key in keys) + OLDEST,
             },
@@ -161,8 +165,6 @@ def _node(
         recipients=brief.recipients, recipient_count=brief.recipient_count, asked=at == asked,
         link=parents[at].link() if at in parents else None,
         children=tuple(
-            _node(child, asked, briefs, parents, below)
-            for child in below.get(at, [])
-            if child in briefs
+            _node(child, asked, briefs, parents, below) for child in below.get(at, [])
         ),
     )  # fmt: skip

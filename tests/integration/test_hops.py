@@ -22,10 +22,11 @@ def line(second: float, host: str, daemon: str, message: str) -> str:
 
 
 def arrival(
-    second: float, host: str, queue_id: str, *, message: str = "m@a.example", more: str = ""
-) -> list[str]:
+    second: float, host: str, queue_id: str, *, message: str = "m@a.example",
+    client: str = "c.example[192.0.2.1]", more: str = "",
+) -> list[str]:  # fmt: skip
     return [
-        line(second, host, "smtpd", f"{queue_id}: client=c.example[192.0.2.1]{more}"),
+        line(second, host, "smtpd", f"{queue_id}: client={client}{more}"),
         line(second, host, "cleanup", f"{queue_id}: message-id=<{message}>"),
         line(
             second, host, "qmgr", f"{queue_id}: from=<s@a.example>, size=9, nrcpt=1 (queue active)"
@@ -175,13 +176,79 @@ def test_without_an_id_the_same_message_on_another_host_is_likely(dsn: str) -> N
     land(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
-        arrival(2, "mx2", "00003CCCC"),
-        sent(3, "mx1", "00001AAAA", "mx2.b.example[192.0.2.9]:25", "250 thank you"),
+        arrival(2, "mx2", "00003CCCC", client="mx1.a.example[192.0.2.8]"),
+        sent(3, "mx1", "00001AAAA", "mail.b.example[192.0.2.9]:25", "250 thank you"),
     )
 
     found = tree_of(dsn, "00003CCCC")
 
     assert shape(found.root)[1:] == [("00003CCCC", "mx2", "message-id", "likely")]
+
+
+def test_without_an_id_a_filter_that_calls_sendmail_is_likely(dsn: str) -> None:
+    land(
+        dsn,
+        arrival(1, "mx1", "00001AAAA"),
+        [line(2, "mx1", "pickup", "00002BBBB: uid=65534 from=<s@a.example>"),
+         line(2, "mx1", "cleanup", "00002BBBB: message-id=<m@a.example>")],
+        sent(3, "mx1", "00001AAAA", "simple", "delivered via simple service"),
+    )  # fmt: skip
+
+    found = tree_of(dsn, "00001AAAA")
+
+    assert shape(found.root)[1:] == [("00002BBBB", "mx1", "message-id", "likely")]
+
+
+@pytest.mark.parametrize("second_host", ["mx1", "mx2"])
+def test_a_mail_that_a_client_sends_twice_is_no_hop_of_itself(dsn: str, second_host: str) -> None:
+    land(
+        dsn,
+        arrival(1, "mx1", "00001AAAA"),
+        arrival(2, second_host, "00003CCCC"),
+        sent(3, "mx1", "00001AAAA", "mx2.b.example[192.0.2.9]:25", "250 thank you"),
+        sent(4, second_host, "00003CCCC", "mx1.b.example[192.0.2.9]:25", "250 thank you"),
+    )
+
+    assert tree_of(dsn, "00001AAAA").mails == 1
+    assert tree_of(dsn, "00003CCCC").mails == 1
+
+
+NOTICES = {
+    "delay": "00001AAAA: sender delay notification: 00002BBBB",
+    "dsn": "00001AAAA: sender delivery status notification: 00002BBBB",
+}
+
+
+@pytest.mark.parametrize("kind", NOTICES)
+def test_a_notice_stands_below_the_mail_that_it_is_about(dsn: str, kind: str) -> None:
+    notice = "message-id=<20260301.00002BBBB@mx1>"
+    land(
+        dsn,
+        arrival(1, "mx1", "00001AAAA"),
+        [
+            line(3, "mx1", "cleanup", f"00002BBBB: {notice}"),
+            line(3, "mx1", "bounce", NOTICES[kind]),
+        ],
+        arrival(4, "mx2", "00002BBBB", message="other@a.example"),
+    )
+
+    for asked in ("00001AAAA", "00002BBBB"):
+        found = tree_of(dsn, asked, "mx1")
+        assert shape(found.root)[1:] == [("00002BBBB", "mx1", kind, "certain")]
+
+
+def test_a_requeued_mail_stands_below_what_it_was(dsn: str) -> None:
+    land(
+        dsn,
+        arrival(1, "mx1", "00001AAAA"),
+        [line(2, "mx1", "pickup", "00002BBBB: uid=102 from=<s@a.example> orig_id=00001AAAA"),
+         line(2, "mx1", "cleanup", "00002BBBB: message-id=<m@a.example>")],
+        arrival(2, "mx2", "00001AAAA", message="other@a.example"),
+    )  # fmt: skip
+
+    for asked in ("00001AAAA", "00002BBBB"):
+        found = tree_of(dsn, asked, "mx1")
+        assert shape(found.root)[1:] == [("00002BBBB", "mx1", "requeued", "certain")]
 
 
 def test_mails_that_name_each_other_are_no_endless_circle(dsn: str) -> None:
