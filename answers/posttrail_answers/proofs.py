@@ -18,7 +18,8 @@ from posttrail_answers.raw_lines import reading_raw
 from posttrail_answers.timeline import Kind, Line, Step, Timeline, in_order
 
 MOST_LINES = 2000
-"""Of one mail: a list with thousands of recipients is shown by its newest lines."""
+"""Of one mail: a list with thousands of recipients has more. The first and the newest are shown."""
+_FIRST = 100
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_SESSION: tuple[tuple[str, Kind, str], ...] = (
@@ -30,7 +31,7 @@ _OF_SESSION: tuple[tuple[str, Kind, str], ...] = (
 
 def proven(settings: Settings, timeline: Timeline) -> Timeline:
     """The timeline with its lines, as far as Kafka keeps them; `missing` says what is not there."""
-    origins = timeline.origins[-MOST_LINES:]
+    origins = within_bounds(timeline.origins)
     if not origins:
         return _lacking(timeline, "the tables do not name the lines of this mail")
     try:
@@ -43,12 +44,25 @@ def proven(settings: Settings, timeline: Timeline) -> Timeline:
     complete = with_lines(timeline, found)
     if opener is not None:
         complete = with_session(complete, opener, near)
-    gone = len(timeline.origins) - len(found)
-    if gone == 0:
-        return complete
-    return _lacking(
-        complete, f"{gone} of {len(timeline.origins)} raw lines are not in Kafka any more"
-    )
+    reasons = _reasons(len(timeline.origins), len(origins), len(found))
+    return _lacking(complete, "; ".join(reasons)) if reasons else complete
+
+
+def within_bounds(origins: Sequence[Origin]) -> Sequence[Origin]:
+    """Those that are asked for. Pure."""
+    if len(origins) <= MOST_LINES:
+        return origins
+    return [*origins[:_FIRST], *origins[_FIRST - MOST_LINES :]]
+
+
+def _reasons(known: int, asked: int, found: int) -> list[str]:
+    """Why lines are not shown: there are too many, or Kafka keeps them no longer."""
+    reasons = []
+    if asked < known:
+        reasons.append(f"{known - asked} of {known} raw lines are left out: no more are shown")
+    if found < asked:
+        reasons.append(f"{asked - found} of {asked} raw lines are not in Kafka any more")
+    return reasons
 
 
 def _lacking(timeline: Timeline, why: str) -> Timeline:

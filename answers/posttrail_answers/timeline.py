@@ -85,7 +85,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipients: tuple[Recipient, ...]
     word: Word
     explained: str
-    """The word, and why nothing is known where lines were lost."""
+    """The word, and why nothing is known where lines were lost; clocks in UTC."""
     steps: tuple[Step, ...]
     gaps: tuple[Gap, ...] = ()
     origins: tuple[Origin, ...] = ()
@@ -131,7 +131,7 @@ def made_of(rows: Rows) -> Timeline:
     word = words.of_mail(rows.mail.status, each)
     return Timeline(
         key=key_of(rows.mail), mail=rows.mail, recipients=rows.recipients, word=word,
-        explained=words.unknown_because(rows.gaps) if word is Word.UNKNOWN else word.value,
+        explained=words.explained(word, rows.gaps),
         steps=in_order(_steps(rows)), gaps=rows.gaps, origins=tuple(sorted(set(_origins(rows)))),
     )  # fmt: skip
 

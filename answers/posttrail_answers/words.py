@@ -133,7 +133,12 @@ def overlapping(
     return tuple(gap for gap in gaps if gap.host == host and first - slack <= gap.t <= last + slack)
 
 
-def unknown_because(gaps: Sequence[Gap], zone: tzinfo = UTC) -> str:
+def explained(word: Word, gaps: Sequence[Gap], zone: tzinfo | None = UTC) -> str:
+    """The word; of `unknown` also why, with clocks in the zone (None: the system's)."""
+    return unknown_because(gaps, zone) if word is Word.UNKNOWN else word.value
+
+
+def unknown_because(gaps: Sequence[Gap], zone: tzinfo | None = UTC) -> str:
     """Why nothing is known: `unknown because 12 lines were lost on mx2 at 03:10`."""
     if not gaps:
         return Word.UNKNOWN.value
@@ -141,7 +146,7 @@ def unknown_because(gaps: Sequence[Gap], zone: tzinfo = UTC) -> str:
     return f"{Word.UNKNOWN.value} because {lost}"
 
 
-def _lost(gap: Gap, zone: tzinfo) -> str:
+def _lost(gap: Gap, zone: tzinfo | None) -> str:
     lines = "lines were" if gap.lines is None else f"{gap.lines} lines were"
     if gap.lines == 1:
         lines = "1 line was"

@@ -71,10 +71,12 @@ def _answers(named: str, *, lines: bool) -> "list[Answer]":
 
 
 def _show(answers: "list[Answer]", console: Console) -> None:
+    from posttrail_answers.words import explained
+
     for number, each in enumerate(answers):
         if number:
             console.print()
-        console.print(_sender_side(each.mail, each.explained))
+        console.print(_sender_side(each.mail, explained(each.word, each.gaps, None)))
         console.print()
         console.print(_recipients(each.recipients))
         console.print()
@@ -122,9 +124,11 @@ def _sender_side(mail: "Mail", explained: str) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", justify="right")
     grid.add_column(overflow="fold")
-    grid.add_row("mail", Text(f"{mail.queue_id} on {mail.host} ({mail.instance})", style="bold"))
+    named = plain(f"{mail.queue_id} on {mail.host} ({mail.instance})")
+    named.stylize("bold")
+    grid.add_row("mail", named)
     grid.add_row("status", Text(mail.status or "open", style=_STYLES.get(mail.status or "", "")))
-    grid.add_row("in words", explained)
+    grid.add_row("in words", plain(explained))
     for name, value in _facts(mail):
         if value:
             grid.add_row(name, plain(value))

@@ -73,9 +73,8 @@ def _below(drawn: Drawn, node: "Node") -> None:
 
 def _label(node: "Node") -> Text:
     mark = "\N{RIGHTWARDS ARROW} " if node.asked else ""
-    label = Text(
-        mark + f"{node.key.queue_id} on {node.key.host}", style="bold" if node.asked else ""
-    )
+    label = plain(f"{mark}{node.key.queue_id} on {node.key.host}")
+    label.stylize("bold" if node.asked else "")
     label.append(f"  {node.word.value}  ", style="not bold")
     label.append_text(plain(_receivers(node)))
     if node.link is not None:

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from posttrail_answers import timeline
+from posttrail_answers import proofs, timeline
 from posttrail_answers.database import reading
 from posttrail_answers.proofs import proven
 from posttrail_answers.timeline import Timeline
@@ -94,6 +94,19 @@ def test_lines_that_kafka_no_longer_keeps_are_said(
 
     assert found.missing == "2 of 5 raw lines are not in Kafka any more"
     assert [step.kind for step in found.steps if not step.lines] == ["arrival"]
+
+
+def test_a_mail_with_too_many_lines_does_not_blame_kafka(
+    dsn: str, kafka: str, raw: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "MOST_LINES", 3)
+    monkeypatch.setattr(proofs, "_FIRST", 1)
+    land(dsn, LINES)
+
+    found = look(dsn, kafka, raw)
+
+    assert found.missing == "2 of 5 raw lines are left out: no more are shown"
+    assert found.steps[-1].lines[0].text == LINES[-1]
 
 
 def test_the_tables_alone_are_enough_while_kafka_is_away(dsn: str) -> None:

@@ -45,8 +45,8 @@ def land(dsn: str, lines: Sequence[bytes]) -> None:
             writer.write(cursor, writer.prepare(facts))
 
 
-def trace(dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "POSTTRAIL_POSTGRES__DSN": dsn, "TZ": "UTC", "COLUMNS": "120"}
+def trace(dsn: str, *arguments: str, zone: str = "UTC") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "POSTTRAIL_POSTGRES__DSN": dsn, "TZ": zone, "COLUMNS": "120"}
     return subprocess.run(
         [sys.executable, "-m", "posttrail.cli", "trace", *arguments],
         env=environment,
@@ -111,6 +111,18 @@ def test_text_from_strangers_does_nothing_to_the_terminal(dsn: str) -> None:
 
     assert "[bold red]" in shown
     assert "\x1b" not in shown
+
+
+def test_lost_lines_are_told_in_the_zone_of_all_other_times(dsn: str) -> None:
+    lost = f"{HEAD[:16]}:50+00:00 mx posttrail/producer[7]: gap: lines=12 source=file reason=full"
+    land(dsn, [CLIENT.encode(), lost.encode()])
+
+    shown = trace(dsn, OTHER, "--no-lines", zone="Asia/Kolkata").stdout
+    as_json = trace(dsn, OTHER, "--no-lines", "--json", zone="Asia/Kolkata").stdout
+
+    assert "unknown because 12 lines were lost on mx at 21:52" in shown
+    assert "lost at 2019-11-27 21:52:50.000 IST" in shown
+    assert json.loads(as_json)[0]["explained"].endswith("lost on mx at 16:22")
 
 
 def test_a_database_without_tables_is_told_to_be_migrated(postgres: str) -> None:

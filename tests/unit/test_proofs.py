@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from posttrail_answers.proofs import with_lines, with_session
+from posttrail_answers.proofs import MOST_LINES, with_lines, with_session, within_bounds
 from posttrail_answers.raw_lines import NEAR, clusters
 from posttrail_answers.timeline import Rows, Timeline, made_of
 from posttrail_answers.trace import Attempt, Mail, Recipient
@@ -112,3 +112,13 @@ def test_origins_that_are_near_are_read_in_one_go() -> None:
 def test_a_packed_origin_comes_out_again_unless_it_was_hashed() -> None:
     assert unpacked(packed((5, 123_456_789), 3)) == (5, 123_456_789)
     assert unpacked(packed((1024, 1), 0)) is None
+
+
+def test_of_a_mail_with_thousands_of_lines_the_first_and_the_newest_are_shown() -> None:
+    origins = [(0, offset) for offset in range(MOST_LINES + 500)]
+
+    found = within_bounds(origins)
+
+    assert len(found) == MOST_LINES
+    assert list(found) == [*origins[:100], *origins[600:]]
+    assert within_bounds(origins[:MOST_LINES]) == origins[:MOST_LINES]

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from posttrail_answers import words
 from posttrail_answers.queue import Waiting
 from posttrail_answers.search import Result
-from posttrail_answers.timeline import MailKey
+from posttrail_answers.timeline import MailKey, Timeline
 from starlette.responses import HTMLResponse
 
 
@@ -51,6 +52,11 @@ def _since(moment: datetime) -> str:
     return span(max((datetime.now(UTC) - moment) / timedelta(seconds=1), 0))
 
 
+def _explained(timeline: Timeline) -> str:
+    """Why nothing is known of a mail, in local time."""
+    return words.explained(timeline.word, timeline.gaps, None)
+
+
 _templates = Environment(
     loader=PackageLoader(__package__),
     autoescape=True,
@@ -60,6 +66,7 @@ _templates = Environment(
 )
 _templates.filters.update(
     key=_key, when=when, shown=shown, mail_path=mail_path, span=span, age=_since,
+    explained=_explained,
     quoted=lambda text, safe: quote(text, safe=safe),
 )  # fmt: skip
 
