@@ -50,8 +50,8 @@ LINES = [
     _to(3, "mx1", FIRST, "cy@example.net", "dsn=5.1.1, status=bounced (550 5.1.1 no such user)"),
     _line(9.5, "mx1", "qmgr", f"{FIRST}: removed"),
     *_mail(8.5, "mx2", "00003CCCC", "ann@example.com"),
-    _line(8.6, "mx2", "virtual", "00003CCCC: to=<bob@example.org>, relay=virtual, delay=1,"
-          " delays=0/0/0/1, dsn=2.0.0, status=sent (delivered to maildir)"),
+    _line(8.6, "mx2", "virtual", "00003CCCC: to=<bob@example.info>, orig_to=<bob@example.org>,"
+          " relay=virtual, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (delivered to maildir)"),
     _line(8.7, "mx2", "qmgr", "00003CCCC: removed"),
     *_mail(11.2, "mx1", "00004DDDD", HOSTILE_ADDRESS),
     _line(11.3, "mx1", "cleanup", f"00004DDDD: info: header Subject: {HOSTILE_SUBJECT} from"

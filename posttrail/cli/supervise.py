@@ -24,7 +24,6 @@ def supervise(
 ) -> None:
     """Run servers and stages until SIGTERM; `posttrail up` calls this."""
     from posttrail_embedded.supervisor import Supervisor
-    from posttrail_sinks.migrate import migrate
 
     settings = config.load()
     logs.set_up(settings.logs)
@@ -33,7 +32,7 @@ def supervise(
         _stages(processors, sinks),
         [
             ("making the topics", lambda: _topics(settings)),
-            ("making the tables", lambda: migrate(config.dsn(settings))),
+            ("making the tables", lambda: _tables(settings)),
         ],
         lambda: _all_joined(settings, processors, sinks),
     ).run()
@@ -48,6 +47,15 @@ def _stages(processors: int, sinks: int) -> dict[str, Sequence[str]]:
 def _topics(settings: Settings) -> None:
     topic_admin.make_missing(settings)
     topic_admin.verify(settings)
+
+
+def _tables(settings: Settings) -> None:
+    """With the roles on the server that we made ourselves: `posttrail web` asks for them."""
+    from posttrail_sinks.migrate import make_roles, migrate
+
+    migrate(config.dsn(settings))
+    if not config.has_own_postgres(settings):
+        make_roles(config.dsn(settings))
 
 
 def _all_joined(settings: Settings, processors: int, sinks: int) -> bool:

@@ -5,10 +5,12 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from posttrail_answers import hops
 from posttrail_web import app
 from posttrail_web.database import Tables
 from posttrail_web.visitors import Visitor
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from posttrail import config
 from posttrail.errors import NotReady
@@ -17,11 +19,14 @@ from tests.fix_web import BORN, FIRST, HOSTILE_SUBJECT, asked
 pytestmark = pytest.mark.postgres
 
 MAIL = f"/mails/mx1/postfix/{FIRST}/{BORN}"
+NEXT_MAIL = "/mails/mx2/postfix/00003CCCC/2026-03-01T10:00:08.000003Z"
 API = "/api/v1"
 TOKENS: list[dict[str, Any]] = [
     {"name": "all", "token": "all-" + "0" * 32, "administrator": True},
     {"name": "org", "token": "org-" + "0" * 32, "domains": ["Example.ORG"]},
     {"name": "other", "token": "other-" + "0" * 32, "domains": ["example.edu"]},
+    {"name": "net", "token": "net-" + "0" * 32, "domains": ["example.net"]},
+    {"name": "info", "token": "info-" + "0" * 32, "domains": ["example.info"]},
     {"name": "none", "token": "none-" + "0" * 32},
 ]
 ORG = {"Authorization": f"Bearer {TOKENS[1]['token']}"}
@@ -108,7 +113,9 @@ def test_a_visitor_sees_the_own_domain_only(local: TestClient) -> None:
     found = local.get(f"{API}/search", headers=ORG).json()["results"]
 
     assert {each["queue_id"] for each in found} == {FIRST, "00003CCCC"}
-    assert {to["recipient"] for each in found for to in each["recipients"]} == {"bob@example.org"}
+    assert {to["recipient"] for each in found for to in each["recipients"]} == {
+        "bob@example.org", "bob@example.info",
+    }  # fmt: skip
 
 
 def test_a_visitor_sees_no_other_recipient_of_a_mail(local: TestClient) -> None:
@@ -117,6 +124,27 @@ def test_a_visitor_sees_no_other_recipient_of_a_mail(local: TestClient) -> None:
     assert page.status_code == 200
     assert "cy@example.net" not in page.text
     assert "cy@example.net" in local.get(MAIL).text
+
+
+@pytest.mark.parametrize(
+    ("token", "mail", "hidden"),
+    [("net", MAIL, "00003CCCC"), ("info", NEXT_MAIL, FIRST)],
+)
+def test_a_hop_that_a_visitor_may_not_see_is_not_in_the_tree(
+    local: TestClient, token: str, mail: str, hidden: str
+) -> None:
+    (said,) = (each["token"] for each in TOKENS if each["name"] == token)
+    headers = {"Authorization": f"Bearer {said}"}
+
+    page = local.get(mail, headers=headers)
+    tree = local.get(f"{API}{mail}", headers=headers).json()["tree"]
+
+    assert page.status_code == 200
+    assert "No other mail that you may see" in page.text
+    assert f"{hidden} on" not in page.text
+    assert (tree["mails"], tree["root"]["asked"]) == (1, True)
+    assert "link" not in tree["root"]
+    assert local.get(f"{API}{mail}").json()["tree"]["mails"] == 2
 
 
 @pytest.mark.parametrize("path", ["/search", "/waiting", "/hourly", "/report"])
@@ -133,6 +161,22 @@ def test_a_stranger_sees_nothing(local: TestClient, path: str) -> None:
         assert set(found.json()["totals"].values()) == {0}
     if path == "/hourly":
         assert all(hour["received"] == hour["rejected"] == 0 for hour in found.json())
+
+
+def test_what_nobody_expected_is_logged_with_its_place_and_without_addresses(
+    local: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("bob@example.org")
+
+    monkeypatch.setattr(hops, "tree", broken)
+    with capture_logs() as logged:
+        page = local.get(MAIL)
+
+    assert page.status_code == 500
+    assert [each["reason"] for each in logged] == ["KeyError"]
+    assert logged[0]["traceback"][-1].endswith(" broken")
+    assert "bob@example.org" not in f"{logged}{page.text}"
 
 
 def test_a_strangers_mail_is_not_there(local: TestClient) -> None:
@@ -207,7 +251,7 @@ def test_without_roles_it_does_not_start(dsn: str) -> None:
 
 
 def test_an_account_without_domains_sees_no_page(local: TestClient) -> None:
-    headers = {"Authorization": f"Bearer {TOKENS[3]['token']}"}
+    headers = {"Authorization": f"Bearer {TOKENS[-1]['token']}"}
 
     assert local.get("/search", headers=headers).status_code == 403
 

@@ -1,5 +1,7 @@
 """What goes wrong, as a page for people and as problem+json (RFC 9457) for programs."""
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -59,10 +61,20 @@ async def handle(request: Request, error: Exception) -> Response:
         return answer(problem, request.scope, dict(error.headers or {}))
     problem = of_error(error)
     if problem.status >= 500:
-        logs.logger("web").error("a page failed", problem=problem.title, reason=_said(error))
+        logs.logger("web").error(
+            "a page failed", problem=problem.title, reason=_said(error), **_where(error)
+        )
     return answer(problem, request.scope)
 
 
 def _said(error: Exception) -> Any:
     """Words of ours hold no address; those of libraries may."""
     return str(error) if isinstance(error, PosttrailError) else type(error).__name__
+
+
+def _where(error: Exception) -> dict[str, list[str]]:
+    """Where the unexpected happened, innermost last; no values: they may be addresses."""
+    if isinstance(error, PosttrailError):
+        return {}
+    frames = traceback.extract_tb(error.__traceback__)
+    return {"traceback": [f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames[-12:]]}
