@@ -86,6 +86,20 @@ fault("a processor joins and leaves")(_join_and_leave("process"))
 fault("a sink joins and leaves")(_join_and_leave("sink"))
 
 
+@fault("every stage is restarted in turn")
+def _rolling_restart(pipe: Pipe) -> Iterator[None]:
+    """As for an upgrade: sinks first, producers last."""
+    stages = [stage for kind in ("sink", "process", "produce") for stage in pipe.stages[kind]]
+    half = len(stages) // 2
+    for stage in stages[:half]:
+        stage.signal(signal.SIGTERM)
+        pipe.pause(1)
+    yield
+    for stage in stages[half:]:
+        stage.signal(signal.SIGTERM)
+        pipe.pause(1)
+
+
 # Servers.
 
 

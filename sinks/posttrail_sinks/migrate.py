@@ -7,8 +7,11 @@ meant, so that a replay can build the same tables beside the live ones.
 import contextlib
 import warnings
 from importlib.resources import as_file, files
+from typing import NoReturn
 
+import tenacity
 from psycopg2 import sql
+from psycopg2.errors import LockNotAvailable
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 
 with warnings.catch_warnings():
@@ -18,8 +21,11 @@ with warnings.catch_warnings():
     from yoyo.connections import DatabaseURI
     from yoyo.migrations import default_migration_table
 
+from posttrail.errors import NotReady
 from posttrail_sinks.database import first_connection, understood
 from posttrail_sinks.queries import query
+
+PATIENCE_S = 120.0
 
 
 def _enter(connection: Connection, schema: str) -> None:
@@ -45,6 +51,8 @@ class _Backend(PostgresqlBackend):  # type: ignore[misc]  # yoyo has no types
     def connect(self, _uri: DatabaseURI) -> Connection:
         connection = first_connection(self._dsn, "posttrail-migrate")
         connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(query("migration_session"))
         _enter(connection, self._schema)
         return connection
 
@@ -52,19 +60,21 @@ class _Backend(PostgresqlBackend):  # type: ignore[misc]  # yoyo has no types
         return _Backend(self._dsn, self._schema)
 
 
-def _apply(backend: _Backend) -> list[str]:
+def _apply(backend: _Backend, done: list[str]) -> None:
+    """Each in a transaction of its own; `done` gets their names."""
     backend.init_database()
     with as_file(files(__package__) / "migrations") as directory:
-        missing = backend.to_apply(read_migrations(str(directory)))
-        backend.apply_migrations(missing)
-    return [migration.id for migration in missing]
+        for migration in backend.to_apply(read_migrations(str(directory))):
+            backend.apply_one(migration)
+            done.append(migration.id)
 
 
-def migrate(dsn: str, schema: str = "public") -> list[str]:
+def migrate(dsn: str, schema: str = "public", patience: float = PATIENCE_S) -> list[str]:
     """Bring the schema up to date; returns the migrations that were missing, in order.
 
     Two at once are fine: the second waits and finds nothing to do. The lock is the session's, so
-    it dies with its holder, unlike the row that yoyo's own lock leaves behind.
+    it dies with its holder, unlike the row that yoyo's own lock leaves behind. A table that others
+    use is asked for again and again, for so many seconds; they never wait for longer than 2 s.
 
     Raises:
         posttrail.errors.Unreachable: the server is not there or refuses us.
@@ -74,8 +84,27 @@ def migrate(dsn: str, schema: str = "public") -> list[str]:
     lock.autocommit = True  # an idle transaction would be ended after seconds
     with contextlib.closing(lock), understood(), lock.cursor() as cursor:
         cursor.execute(query("migration_lock"), {"schema": schema})
-        with _Backend(dsn, schema) as backend:
-            return _apply(backend)
+        done: list[str] = []
+        for attempt in _patiently(patience):
+            with attempt, _Backend(dsn, schema) as backend:
+                _apply(backend, done)
+    return done
+
+
+def _patiently(seconds: float) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(LockNotAvailable),
+        wait=tenacity.wait_fixed(1),
+        stop=tenacity.stop_after_delay(seconds),
+        retry_error_callback=_in_use,
+    )
+
+
+def _in_use(_state: tenacity.RetryCallState) -> NoReturn:
+    raise NotReady(
+        "a table is in use for too long: pg_stat_activity tells by whom; end that session or stop "
+        "the sinks, then run `posttrail migrate` again"
+    )
 
 
 def make_roles(dsn: str, schema: str = "public") -> None:

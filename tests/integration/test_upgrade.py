@@ -1,6 +1,8 @@
 """A database of an older version, with rows in it, becomes one of this version."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from importlib.resources import as_file, files
 
 import psycopg2
@@ -8,9 +10,11 @@ import pytest
 from posttrail_sinks.migrate import _Backend, migrate
 from yoyo import read_migrations
 
+from posttrail.errors import NotReady
 from posttrail.records import NoqueueFact, encode_fact
 from tests.making import T0, active, client, delivery, message_id, removed
 from tests.tables import Store
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.postgres
 
@@ -72,3 +76,42 @@ def test_a_refusal_from_before_is_not_there_twice_after_the_upgrade(dsn: str) ->
     with closing(Store(there)) as store:
         store.write([fact])
         assert len(store.rows("noqueue")) == 1
+
+
+@contextmanager
+def reading_for_long(dsn: str) -> Iterator[None]:
+    """A report that somebody left open."""
+    with closing(psycopg2.connect(dsn)) as reader:
+        reader.cursor().execute("SELECT count(*) FROM delivery_from")
+        yield
+
+
+def test_nobody_queues_behind_an_upgrade_that_waits(dsn: str) -> None:
+    migrate_to_the_old_version(dsn)
+    there = f"{dsn} options='-c search_path={OLD},pg_temp'"
+    with ThreadPoolExecutor() as pool:
+        with reading_for_long(there):
+            upgrade = pool.submit(migrate, dsn, OLD)
+            eventually(lambda: waits_for_a_lock(dsn))
+            execute(there, "SET statement_timeout = '20s'; SELECT count(*) FROM delivery_from")
+            assert not upgrade.done()
+
+        assert upgrade.result(60)[0] == "0005_lines"
+
+
+def waits_for_a_lock(dsn: str) -> bool:
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name = 'posttrail-migrate' AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchall() != [(0,)]
+
+
+def test_an_upgrade_that_waited_for_too_long_changes_nothing_and_says_why(dsn: str) -> None:
+    migrate_to_the_old_version(dsn)
+    there = f"{dsn} options='-c search_path={OLD},pg_temp'"
+    with reading_for_long(there), pytest.raises(NotReady, match="pg_stat_activity tells by whom"):
+        migrate(dsn, OLD, patience=0)
+
+    assert migrate(dsn, OLD)[0] == "0005_lines"
