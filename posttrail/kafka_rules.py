@@ -106,9 +106,8 @@ def of_status(settings: Settings) -> tuple[Rule, ...]:
     """`posttrail status`: what waits before each stage, and who works on it."""
     return (
         *_topic(RAW.name, "Read"),
-        *_topic(POSITIONS.name, "Describe"),
         *_topic(DELIVERIES.name, "Read"),
-        *_topic(DEAD.name, "Describe"),
+        *(_topic(topic.name, "Describe")[0] for topic in ALL if topic not in (RAW, DELIVERIES)),
         Rule(Kind.GROUP, LAG_GROUP, "Describe", prefixed=True),
         Rule(Kind.GROUP, settings.processor.group, "Describe"),
         Rule(Kind.GROUP, settings.sink.group, "Describe"),

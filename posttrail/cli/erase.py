@@ -11,9 +11,9 @@ from posttrail import config, topic_admin
 from posttrail.cli.given import given
 from posttrail.config import Settings
 from posttrail.errors import PosttrailError, Stop
-from posttrail.topics import DAY_MS, DEAD, DELIVERIES, RAW
+from posttrail.topics import DAY_MS, DEAD, DELIVERIES, EVENTS, RAW
 
-_HOLDING = (RAW, DELIVERIES, DEAD)
+_HOLDING = (RAW, DELIVERIES, DEAD, EVENTS)
 """Topics whose records may name a person."""
 
 
