@@ -137,7 +137,8 @@ class Delivery:
             sender = _decode(value).sender
         except msgspec.DecodeError:
             raise Poison("not an event") from None
-        return (sender or "").rpartition("@")[2].lower() in self._target.domains
+        _, at, domain = (sender or "").rpartition("@")
+        return bool(at) and domain.lower() in self._target.domains
 
     def _deliver(self, message: Message) -> None:
         value, key = message.value() or b"", message.key() or b""
