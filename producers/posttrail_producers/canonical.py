@@ -8,11 +8,13 @@ Most lines take a short cut, many at a time; it gives what the long way (`_recor
 """
 
 import re
-from collections.abc import Callable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby, repeat
+from operator import itemgetter
 
 from posttrail.carriers import Head, render, split
-from posttrail.identity import SECOND, born_of_long_id, is_long
+from posttrail.identity import SECOND, born_of_long_id
 from posttrail.stamps import Stamps, rfc3339
 from posttrail_producers.source import Record
 
@@ -33,10 +35,23 @@ _all_canonical = re.compile(
     + rb")*+"
 ).fullmatch
 # The rest of a line in BSD form: only its stamp must be made canonical. Who is no host (`-`) or has
-# a return at the end needs more. With the queue id of a mail that is opened.
-_after_stamp = re.compile(
-    rb" (?!- )([^ ]++) " + _TAG + rb" (?![ \[])(?:([0-9B-Zb-z]{11,40}+): (?:client|uid)=)?+"
+# a return at the end needs more.
+_after_stamp = re.compile(rb" (?!- )[^ ]++ " + _TAG + rb" (?![ \[])").match
+# Lines in BSD form of one host and one hour, in one step, too.
+_all_of_an_hour = re.compile(
+    rb"([^\n]{10})\d\d:\d\d (?!- )([^ \n]++) "
+    + _WITH_ITS_END
+    + rb"(?:\1\d\d:\d\d \2 "
+    + _WITH_ITS_END
+    + rb")*+"
 ).match
+# Where a mail is opened. A stranger's text may say so, too: then an id is looked at in vain.
+_openings = re.compile(rb": (?:client|uid)=").finditer
+# Its long queue id, the seconds in it apart.
+_BASE52 = rb"[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]"
+_long_id = re.compile(rb"(%b{6,30})%b{4}z[^z]++" % (_BASE52, _BASE52)).fullmatch
+_opens = re.compile(rb"[^ ]++ " + _TAG + rb" [0-9B-Zb-z]{11,40}+: (?:client|uid)=").match
+_stamp_of = itemgetter(slice(15))
 _BSD_SIZE, _HOUR_SIZE = 15, 10
 """Of `Mmm dd HH:MM:SS` and of `Mmm dd HH:`."""
 _SECOND_OF_HOUR = {
@@ -51,6 +66,23 @@ _NO_LINE = b""
 
 def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape")
+
+
+def _opened_in(text: bytes, start: int, end: int) -> dict[bytes, set[bytes]]:
+    """Stamp -> seconds in the long queue ids of mails that lines with it open, or seem to."""
+    found: dict[bytes, set[bytes]] = {}
+    for opening in _openings(text, start, end):
+        at = opening.start()
+        if queue_id := _long_id(text, text.rfind(b" ", start, at) + 1, at):
+            line = text.rfind(b"\n", start, at) + 1 or start
+            found.setdefault(text[line : line + _BSD_SIZE], set()).add(queue_id[1])
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _born(seconds: bytes) -> int:
+    """Seconds since 1970 UTC."""
+    return born_of_long_id(seconds.decode() + "0000z") // SECOND
 
 
 class Canonical:
@@ -72,9 +104,9 @@ class Canonical:
         """The line before, if it is canonical and its time not yet known to `stamps`."""
         self._stamp = _NO_LINE
         """The BSD stamp of the line before, when all lines with it are settled the same."""
+        self._second = 0
+        """What its minutes and seconds count; meaningless for a leap second."""
         self._rfc3339 = b""
-        self._born = b""
-        """Opening lines with this stamp and this second in their queue id are, too."""
 
     def records(self, lines: Sequence[bytes]) -> list[Record]:
         """One record for each line."""
@@ -82,47 +114,61 @@ class Canonical:
         if found := _all_canonical(text):
             self._pass(lines[-1])
             return list(zip(repeat(found[1]), lines, strict=False))
-        made = [self._one(line) for line in lines] if b"\r" in text else self._quick(lines)
+        made = [self._one(line) for line in lines] if b"\r" in text else self._quick(lines, text)
         self._pass(self._untouched)
         return made
 
-    def _quick(self, lines: Sequence[bytes]) -> list[Record]:
+    def _quick(self, lines: Sequence[bytes], text: bytes) -> list[Record]:
         """The records of lines of any form; those in BSD form mostly go a short way."""
         made: list[Record] = []
-        stamp, rfc3339 = self._stamp, self._rfc3339
-        for line in lines:
-            same = line[:_BSD_SIZE] == stamp
-            if same or line[:_HOUR_SIZE] == stamp[:_HOUR_SIZE]:
-                found = _after_stamp(line, _BSD_SIZE)
-                if found and (same or self._glides(line[:_BSD_SIZE])):
-                    host, opening = found.groups()
-                    if opening is None or not self._tells_more(opening):
-                        stamp, rfc3339 = self._stamp, self._rfc3339
-                        made.append((host, rfc3339 + line[_BSD_SIZE:]))
-                        continue
-            made.append(self._one(line))
-            stamp, rfc3339 = self._stamp, self._rfc3339
+        start = 0
+        while len(made) < len(lines):
+            line = lines[len(made)]
+            if found := _all_of_an_hour(text, start):
+                count = text.count(b"\n", start, found.end())
+                opened = _opened_in(text, start, found.end())
+                made += self._of_an_hour(found[2], lines[len(made) : len(made) + count], opened)
+                start = found.end()
+            else:
+                made.append(self._one(line))
+                start += len(line) + 1
         return made
+
+    def _of_an_hour(
+        self, host: bytes, lines: Sequence[bytes], opened: Mapping[bytes, Iterable[bytes]]
+    ) -> list[Record]:
+        """The records of lines of one host, all in BSD form with the same hour."""
+        made: list[Record] = []
+        for stamp, group in groupby(lines, _stamp_of):
+            if (stamp == self._stamp or self._glides(stamp)) and (
+                stamp not in opened or self._confirms(opened[stamp])
+            ):
+                rfc3339 = self._rfc3339
+                made += [(host, rfc3339 + line[_BSD_SIZE:]) for line in group]
+            else:
+                made += [self._one_of_some(host, line) for line in group]
+        return made
+
+    def _one_of_some(self, host: bytes, line: bytes) -> Record:
+        """The record of a line in BSD form, perhaps with the stamp of the one before."""
+        if line[:_BSD_SIZE] == self._stamp and not _opens(line, _BSD_SIZE + 1):
+            return host, self._rfc3339 + line[_BSD_SIZE:]
+        return self._one(line)
 
     def _glides(self, stamp: bytes) -> bool:
         """Whether a stamp differs from the one before in that it is a little later."""
-        before, now = (_SECOND_OF_HOUR.get(one[_HOUR_SIZE:]) for one in (self._stamp, stamp))
-        if before is None or now is None or not self.stamps.glide(now - before):
+        second = _SECOND_OF_HOUR.get(clock := stamp[_HOUR_SIZE:])
+        if second is None or stamp[:_HOUR_SIZE] != self._stamp[:_HOUR_SIZE]:
             return False
-        self._stamp, self._born = stamp, b""
-        self._rfc3339 = self._rfc3339[:14] + stamp[_HOUR_SIZE:] + self._rfc3339[19:]
+        if not self.stamps.glide(second - self._second):
+            return False
+        self._stamp, self._second = stamp, second
+        self._rfc3339 = self._rfc3339[:14] + clock + self._rfc3339[19:]
         return True
 
-    def _tells_more(self, queue_id: bytes) -> bool:
-        """Whether the id of a mail that is opened may say something new of the time."""
-        born = queue_id[: queue_id.rfind(b"z") - 4]
-        if born == self._born:
-            return False
-        if is_long(name := queue_id.decode()):
-            if not self.stamps.confirms(born_of_long_id(name) // SECOND):
-                return True
-            self._born = born
-        return False
+    def _confirms(self, opened: Iterable[bytes]) -> bool:
+        """Whether mails that are opened say nothing new of the time."""
+        return all(self.stamps.confirms(_born(seconds)) for seconds in opened)
 
     def _one(self, line: bytes) -> Record:
         if found := _canonical(line):
@@ -162,7 +208,7 @@ class Canonical:
             return
         if _after_stamp(line, _BSD_SIZE):
             self._stamp, self._rfc3339 = line[:_BSD_SIZE], stamp.encode()
-            self._born = b""
+            self._second = _SECOND_OF_HOUR.get(self._stamp[_HOUR_SIZE:], 0)
 
 
 def _has_micros(head: Head) -> bool:
