@@ -25,6 +25,12 @@ Kind = Literal[
     "expired", "bounce", "delay", "dsn", "removed", "disconnect",
 ]  # fmt: skip
 
+_IN_A_MOMENT: tuple[Kind, ...] = (
+    "connect", "tls", "arrival", "rejected", "discarded", "canceled", "held", "active",
+    "disconnect", "attempt", "expired", "bounce", "delay", "dsn", "removed",
+)  # fmt: skip
+"""The order of what a log without fractions of a second tells of one second."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ORDER_TIME = 1
 """Where the time stands in status_order: rank, time, partition, offset, ordinal."""
@@ -143,8 +149,8 @@ def is_filter(to: Recipient) -> bool:
 
 
 def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """By time, with the seconds between; among equals the order stays."""
-    ordered = sorted(steps, key=lambda step: step.t)
+    """By time, in one moment by what must come first, with the seconds between."""
+    ordered = sorted(steps, key=lambda step: (step.t, _IN_A_MOMENT.index(step.kind)))
     return tuple(
         msgspec.structs.replace(
             step, after=round((step.t - ordered[at - 1].t).total_seconds(), 6) if at else None
@@ -156,7 +162,7 @@ def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:
 def _steps(rows: Rows) -> Iterator[Step]:
     mail = rows.mail
     yield Step(
-        t=max(mail.born, mail.t_first) if mail.partial else mail.born,
+        t=max(mail.born, mail.t_first) if mail.partial else min(mail.born, mail.t_first),
         host=mail.host, kind="arrival", text=_arrival(mail), component=_door(mail),
     )  # fmt: skip
     yield from _states(rows)
@@ -245,7 +251,8 @@ def _notices(rows: Rows) -> Iterator[Step]:
     for kind, ids in kinds:
         for queue_id in ids:
             yield Step(
-                t=rows.notices.get(queue_id, mail.t_last), host=mail.host, kind=kind,
+                t=min(rows.notices.get(queue_id, mail.t_last), mail.t_last),
+                host=mail.host, kind=kind,
                 text=f"{_NOTICES[kind]} {queue_id}", component="bounce",
             )  # fmt: skip
 

@@ -149,6 +149,11 @@ def test_a_trace_asked_by_message_id_proves_each_step_by_its_lines(
     assert {Hop(each.mail.host, each.mail.queue_id) for each in answers} < way
     assert [each.missing for each in answers] == [None] * 5
     assert all(step.lines for each in answers for step in each.steps)
+    for each in answers:
+        kinds = [step.kind for step in each.steps if step.kind not in {"connect", "disconnect"}]
+        assert kinds[:2] == ["arrival", "active"]
+        assert kinds[-1] == "removed"
+        assert [step.t for step in each.steps] == sorted(step.t for step in each.steps)
     assert {tuple(told(each.tree.root)) for each in answers} == {tuple(STORIES["list"])}
 
 

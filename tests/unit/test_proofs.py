@@ -122,3 +122,32 @@ def test_of_a_mail_with_thousands_of_lines_the_first_and_the_newest_are_shown() 
     assert len(found) == MOST_LINES
     assert list(found) == [*origins[:100], *origins[600:]]
     assert within_bounds(origins[:MOST_LINES]) == origins[:MOST_LINES]
+
+
+def test_a_log_of_whole_seconds_tells_the_steps_of_one_second_in_their_order() -> None:
+    later = at(0.4)  # the ids are long: they tell the moment, the log its second
+    mail = Mail(
+        queue_id=ID, host="mx", instance="postfix", born=later, t_first=BORN, t_last=BORN,
+        client_name="c.example", status="removed", removed_at=BORN, bounce_ids=("00000BBBB",),
+    )  # fmt: skip
+    to = Recipient(
+        recipient="r@b.example", orig_recipient="r@b.example", status="bounced", t=BORN,
+        t_first=BORN, t_last=BORN, attempt_count=1,
+        attempts=(attempt(0, 20, "bounced", "5.1.1", "550 5.1.1 no"),),
+    )  # fmt: skip
+    notices = {"00000BBBB": at(0.6)}
+    lines = {
+        (0, 8): line(0, "smtpd", "connect from c.example[192.0.2.1]"),
+        (0, 10): line(0, "smtpd", f"{ID}: client=c.example[192.0.2.1]"),
+        (0, 12): line(0, "qmgr", f"{ID}: from=<s@a.example>, size=9, nrcpt=1 (queue active)"),
+        (0, 13): line(0, "smtpd", "disconnect from c.example[192.0.2.1] ehlo=1"),
+    }
+
+    found = made_of(Rows(mail=mail, recipients=(to,), notices=notices, gaps=()))
+    found = with_lines(found, {origin: lines[origin] for origin in ((0, 10), (0, 12))})
+    found = with_session(found, (0, 10), lines)
+
+    assert [step.kind for step in found.steps] == [
+        "connect", "arrival", "active", "disconnect", "attempt", "bounce", "removed",
+    ]  # fmt: skip
+    assert {step.t for step in found.steps} == {BORN}
