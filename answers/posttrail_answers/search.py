@@ -156,6 +156,7 @@ def _results(opened: connection, query: Query, keys: Sequence[After]) -> tuple[R
         with opened.cursor() as cursor:
             cursor.execute(text, parameters(query, None, 0) | values | {
                 "born": [key.t.isoformat() for key in mails], "recipients": SHOWN_RECIPIENTS,
+                "first": min(key.t for key in mails), "last": max(key.t for key in mails),
             })  # fmt: skip
             for (raw,) in cursor:
                 result = _result(raw)

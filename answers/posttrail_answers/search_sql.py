@@ -56,7 +56,7 @@ class Walk(msgspec.Struct, frozen=True):
     """One way to a set of mails or refusals: along an index, with the other conditions tested."""
 
     table: str
-    """from, to or noqueue: the first part of the names of conditions."""
+    """from or to: the first part of the names of conditions."""
     along: str
     """Name of the condition that the index serves; empty: all, by time."""
     frame: tuple[str, ...]
@@ -69,12 +69,12 @@ class Walk(msgspec.Struct, frozen=True):
         """The index does not give the rows in order of time."""
         return self.along in GATHERED or self.along in FEW
 
-    def text(self, name: str, *more: str) -> str:
-        """The SQL of `sql/<name>.sql`; more: further conditions on the walked rows."""
-        along = [conditions()[self.along]] if self.along else []
-        walked = " AND ".join([*along, *self.frame, *more]) or "true"
+    def text(self, name: str) -> str:
+        """The SQL of `sql/<name>.sql`, for one stretch of time: `window_from`, `window_until`."""
+        names = [*([self.along] if self.along else []), f"{self.table}.window"]
+        walked = " AND ".join([*(conditions()[each] for each in names), *self.frame])
         tested = " AND ".join(f"({each})" for each in self.tested) or "true"
-        alias = {"from": "f", "to": "d", "noqueue": "n"}[self.table]
+        alias = {"from": "f", "to": "d"}[self.table]
         text = sql(name).replace("{table}", f"delivery_{self.table}").replace("{alias}", alias)
         return text.replace("{walked}", walked).replace("{conditions}", tested)
 

@@ -4,6 +4,7 @@ PostgreSQL guesses which of two conditions is the rarer one, over a whole table 
 Here each is tried on its newest rows, and what they show decides.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,6 @@ from posttrail_answers.search_sql import (
     Walk,
     choices,
     clauses,
-    conditions,
     parameters,
 )
 
@@ -29,6 +29,8 @@ Key = tuple[datetime, str, str, str]
 TRIED = 500
 """Rows of each condition that are tried before one is chosen."""
 _FIRST_WINDOW = timedelta(minutes=10)
+_STRETCHES = (timedelta(days=2), timedelta(days=8), timedelta(days=32))
+_ALWAYS = {"window_from": "-infinity", "window_until": "infinity"}
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -65,19 +67,14 @@ class Walker:
 
     def _tried(self, choice: Choice) -> tuple[set[Key], datetime | None]:
         """What its newest rows give, and how far back they go; None: nothing more is wanted."""
-        found: set[Key] = set()
-        depths = []
-        for walk in choice:
-            keys = self._rows(walk.text("search_walk"), bound=TRIED)
-            found |= keys
-            if len(keys) < self._limit:
-                depths += [born for (born,) in self._rows(walk.text("search_depth"), bound=TRIED)]
-        return found, max(depths, default=None)
+        tried = [self._in_order(walk, TRIED) for walk in choice]
+        depths = [depth for _, depth in tried if depth is not None]
+        return {key for keys, _ in tried for key in keys}, max(depths, default=None)
 
     def _is_rarer(self, walk: Walk, depth: datetime) -> bool:
         """Does it have fewer rows in the time in which the others have as many as were tried?"""
-        text = walk.text("search_count", conditions()["from.depth"])
-        ((count,),) = self._rows(text, bound=TRIED, depth=depth)
+        window = {"window_from": depth, "window_until": "infinity"}
+        ((count,),) = self._rows(walk.text("search_count"), bound=TRIED, **window)
         return int(count) < TRIED
 
     def _whole(self, choice: Choice) -> set[Key]:
@@ -85,10 +82,35 @@ class Walker:
 
     def _walked(self, walk: Walk) -> set[Key]:
         if walk.along in FEW:
-            return self._rows(walk.text("search_gather"))
+            return self._rows(walk.text("search_gather"), **_ALWAYS)
         if walk.gathered:
-            return self._by_windows(walk.text("search_gather", conditions()["from.window"]))
-        return self._rows(walk.text("search_walk"), bound=None)
+            return self._by_windows(walk.text("search_gather"))
+        return self._in_order(walk, None)[0]
+
+    def _in_order(self, walk: Walk, bound: int | None) -> tuple[set[Key], datetime | None]:
+        """Along an index, at most so many rows of a stretch; with the time of the last one then."""
+        keys: set[Key] = set()
+        for window in self._stretches():
+            keys |= self._rows(walk.text("search_walk"), bound=bound, **window)
+            if len(keys) >= self._limit:
+                break
+            if bound is not None:
+                for (depth,) in self._rows(walk.text("search_depth"), bound=bound, **window):
+                    return keys, depth
+        return keys, None
+
+    def _stretches(self) -> Iterator[dict[str, datetime | str]]:
+        """From the newest back: most pages are full soon, and few days are planned quickly."""
+        until: datetime | str = self._end() or "infinity"
+        begin = self._end() or datetime.now(UTC)
+        since = self._query.since
+        for length in _STRETCHES:
+            begin -= length
+            if since is not None and begin <= since:
+                break
+            yield {"window_from": begin, "window_until": until}
+            until = begin
+        yield {"window_from": since or "-infinity", "window_until": until}
 
     def _by_windows(self, text: str) -> set[Key]:
         """Stretches of time from the newest back, each as long as the last ones let expect."""
@@ -103,13 +125,16 @@ class Walker:
             until = start
         return keys
 
+    def _end(self) -> datetime | None:
+        """What is searched for is older than this."""
+        after = None if self._after is None else self._after.t + _INSTANT
+        return min((end for end in (self._query.until, after) if end is not None), default=None)
+
     def _span(self) -> tuple[datetime, datetime]:
         """From when to when there can be mails; the end is exclusive."""
         ((oldest, newest),) = self._rows(sql("search_span"))
-        newest = newest or datetime.now(UTC)
-        after = None if self._after is None else self._after.t + _INSTANT
-        ends = [newest + _INSTANT, self._query.until, after]
-        last = min(end for end in ends if end is not None)
+        last = (newest or datetime.now(UTC)) + _INSTANT
+        last = min(last, self._end() or last)
         starts = (oldest, self._query.since)
         return max((start for start in starts if start is not None), default=last), last
 

@@ -1,4 +1,5 @@
--- Pieces of searches; each after a line with its name. f: delivery_from, d: delivery_to, n: noqueue.
+-- Pieces of searches; each after a line with its name. A window as constants keeps days out of the
+-- plan: planning takes longer than a search. f: delivery_from, d: delivery_to, n: noqueue.
 
 -- name: from.queue_id
 f.queue_id = %(queue_id)s
@@ -34,27 +35,30 @@ f.born <= %(after_t)s AND (f.born, f.queue_id, f.host, f.instance)
 f.born < %(after_t)s
 -- name: from.window
 f.born >= %(window_from)s AND f.born < %(window_until)s
--- name: from.depth
-f.born >= %(depth)s
+-- name: to.window
+d.born >= %(window_from)s AND d.born < %(window_until)s
 -- name: from.exists
 EXISTS (
     SELECT FROM delivery_to AS d
     WHERE d.queue_id = f.queue_id AND d.host = f.host AND d.instance = f.instance
-        AND d.born = f.born AND {conditions}
+        AND d.born = f.born AND d.born >= %(window_from)s AND d.born < %(window_until)s
+        AND {conditions}
     OFFSET 0
 )
 -- name: from.exists_not_sent
 EXISTS (
     SELECT FROM delivery_to AS d
     WHERE d.queue_id || '' = f.queue_id AND d.host = f.host AND d.instance = f.instance
-        AND d.born = f.born AND {conditions}
+        AND d.born = f.born AND d.born >= %(window_from)s AND d.born < %(window_until)s
+        AND {conditions}
     OFFSET 0
 )
 -- name: to.exists
 EXISTS (
     SELECT FROM delivery_from AS f
     WHERE f.queue_id = d.queue_id AND f.host = d.host AND f.instance = d.instance
-        AND f.born = d.born AND {conditions}
+        AND f.born = d.born AND f.born >= %(window_from)s AND f.born < %(window_until)s
+        AND {conditions}
     OFFSET 0
 )
 -- name: to.recipient

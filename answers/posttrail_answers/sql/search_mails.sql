@@ -15,6 +15,7 @@ FROM (
 ) AS k
 LEFT JOIN delivery_from AS f ON f.queue_id = k.queue_id AND f.host = k.host
     AND f.instance = k.instance AND f.born = k.born
+    AND f.born >= %(first)s AND f.born <= %(last)s
 LEFT JOIN LATERAL (
     SELECT
         max(d.t_last) AS t_last, count(*) AS total, jsonb_agg(DISTINCT d.outcome) AS statuses,
@@ -33,6 +34,6 @@ LEFT JOIN LATERAL (
             ) AS shown
         FROM delivery_to AS d
         WHERE d.queue_id = k.queue_id AND d.host = k.host AND d.instance = k.instance
-            AND d.born = k.born
+            AND d.born = k.born AND d.born >= %(first)s AND d.born <= %(last)s
     ) AS d
 ) AS r ON true
