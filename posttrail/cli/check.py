@@ -31,6 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
     files: tuple[str, ...] = ()
     processor: bool = False
     sink: bool = False
+    web: bool = False
     directory: Path | None = None
 
 
@@ -57,6 +58,9 @@ def check(
     sink: Annotated[
         bool, typer.Option("--sink", help="Also what a sink may do in Kafka and PostgreSQL.")
     ] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Also what the web page needs, with its login and TLS.")
+    ] = False,
     settings_only: Annotated[
         bool, typer.Option("--settings-only", help="Look at no server and no log.")
     ] = False,
@@ -66,7 +70,9 @@ def check(
 
     Changes nothing. Ends with the exit code of the first failure.
     """
-    wanted = Wanted(journal or directory is not None, tuple(file or ()), processor, sink, directory)
+    wanted = Wanted(
+        journal or directory is not None, tuple(file or ()), processor, sink, web, directory
+    )
     report = _looked_at(wanted, settings_only=settings_only)
     if as_json:
         _print_json(report)
@@ -85,6 +91,7 @@ def _looked_at(wanted: Wanted, *, settings_only: bool) -> Report:
     steps = [Step("settings", lambda: source)]
     if not settings_only:
         steps += [*_kafka(settings, wanted), *_logs(settings, wanted), *_postgres(settings, wanted)]
+        steps += _web(settings) if wanted.web else []
     return checks.run(steps)
 
 
@@ -182,7 +189,8 @@ def _group_of(path: str) -> str:
 
 def _postgres(settings: Settings, wanted: Wanted) -> Iterator[Step]:
     given = config.has_own_postgres(settings)
-    if not given and not wanted.sink and not config.servers_file(settings).exists():
+    needs_it = given or wanted.sink or wanted.web
+    if not needs_it and not config.servers_file(settings).exists():
         return
     from posttrail_sinks import readiness
 
@@ -191,6 +199,23 @@ def _postgres(settings: Settings, wanted: Wanted) -> Iterator[Step]:
     if wanted.sink:
         needed = ("postgres", "schema")
         yield Step("database rights", lambda: readiness.rights(config.dsn(settings)), needed)
+
+
+def _web(settings: Settings) -> Iterator[Step]:
+    try:
+        from posttrail_web import readiness
+    except ModuleNotFoundError as error:
+        missing = BadSettings(f"{error.name} is missing: pip install 'posttrail[web]'")
+        yield Step("web", _raising(missing))
+        return
+    web = settings.web
+    yield Step("web", lambda: readiness.settings(web))
+    needed = ("postgres", "schema")
+    yield Step("web rights", lambda: readiness.rights(config.dsn(settings)), needed)
+    if web.cert_file is not None:
+        yield Step("web certificate", lambda: readiness.certificate(web), ("web",))
+    if web.login == "oidc":
+        yield Step("login provider", lambda: readiness.provider(web), ("web",))
 
 
 def _print(report: Report, console: Console) -> None:

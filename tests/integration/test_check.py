@@ -222,6 +222,20 @@ def test_a_database_that_is_not_there_is_told(kafka: str, prefix: str) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.postgres
+def test_what_the_web_page_lacks_is_told(servers: dict[str, str], web_dsn: str) -> None:
+    found = checked("--web", exit_code=Exit.NOT_READY, **servers)
+    assert found["web"][0] == "ok"
+    assert found["web rights"][0] == "failed"
+    assert "posttrail migrate --roles" in found["web rights"][1]
+
+    given = {**servers, "POSTGRES__DSN": web_dsn, "WEB__ADDRESS": "192.0.2.1"}
+    found = checked("--web", exit_code=Exit.SETTINGS, **given)
+    assert found["web rights"][0] == "ok"
+    assert "web.login" in found["web"][1]
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
 def test_a_schema_that_was_never_made_is_told(servers: dict[str, str], postgres: str) -> None:
     found = checked(
         exit_code=Exit.NOT_READY, **{**servers, "POSTGRES__DSN": on_database(postgres, "template1")}

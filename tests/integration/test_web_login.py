@@ -5,11 +5,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from posttrail_web import app
+from posttrail_web import app, readiness
 from posttrail_web.database import Tables
 from starlette.testclient import TestClient
 
 from posttrail import config
+from posttrail.errors import BadSettings, Unreachable
+from posttrail.web_settings import Web
 from tests.fix_web import FIRST
 from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
 
@@ -97,6 +99,14 @@ def test_a_token_that_is_not_for_us_is_refused(
 ) -> None:
     assert _log_in(browser, provider, ANN | wrong).status_code == 403
     assert browser.get("/api/v1/status").status_code == 401
+
+
+def test_a_check_asks_the_provider_for_its_name(provider: Provider) -> None:
+    assert readiness.provider(Web(oidc_issuer=provider.issuer)) == provider.issuer
+    with pytest.raises(BadSettings, match=f"names itself {provider.issuer}"):
+        readiness.provider(Web(oidc_issuer=f"{provider.issuer}/"))
+    with pytest.raises(Unreachable, match=r"web\.oidc_issuer"):
+        readiness.provider(Web(oidc_issuer="http://127.0.0.1:1"))
 
 
 def test_a_strange_state_is_refused(browser: TestClient, provider: Provider) -> None:

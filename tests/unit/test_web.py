@@ -1,6 +1,7 @@
 """The pure parts of the web page: who may start it, where boxes and bars stand, what is escaped."""
 
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ from posttrail_answers.hops import Node, Tree
 from posttrail_answers.report_records import HourCounts
 from posttrail_answers.timeline import MailKey
 from posttrail_answers.words import Word
-from posttrail_web import api, charts, pictures, secure_start
+from posttrail_web import api, charts, pictures, readiness, secure_start
 from posttrail_web.problems import Problem
 from posttrail_web.rendering import mail_path, page, shown
 from posttrail_web.visitors import clean_domains, known
 
 from posttrail.errors import BadSettings
 from posttrail.web_settings import Web
+from tests.certificates import Certificates
 
 ROOT = Path(__file__).parents[2]
 T = datetime(2026, 3, 1, tzinfo=UTC)
@@ -122,6 +124,45 @@ def test_the_highest_hour_fills_the_chart() -> None:
     assert none.pieces == ()
     assert sum(piece.height for piece in half.pieces) == charts.HEIGHT / 2
     assert full.pieces[-1].y == 0
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def test_a_certificate_that_holds_is_told_with_its_end(certificates: Certificates) -> None:
+    pair = certificates.server
+
+    said = readiness.certificate(Web(cert_file=pair.certificate, key_file=pair.key))
+
+    assert said.startswith("holds until ")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "cure"),
+    [
+        ("expired_server.certificate", "expired_server.key", "renew it"),
+        ("server.certificate", "client.key", "of this certificate"),
+        ("server.certificate", "server.locked_key", "without a password"),
+        ("server.key", "server.key", "PEM files"),
+    ],
+)
+def test_a_certificate_that_cannot_serve_is_told_with_the_cure(
+    certificates: Certificates, certificate: str, key: str, cure: str
+) -> None:
+    files = {"cert_file": certificate, "key_file": key}
+    web = Web(**{name: attrgetter(of)(certificates) for name, of in files.items()})
+
+    with pytest.raises(BadSettings, match=cure):
+        readiness.certificate(web)
+
+
+def test_a_certificate_that_is_not_there_is_told() -> None:
+    web = Web(cert_file=Path("/nowhere/web.pem"), key_file=Path("/nowhere/web.key"))
+
+    with pytest.raises(BadSettings, match=r"No such file.*web\.cert_file"):
+        readiness.certificate(web)
 
 
 def test_the_description_is_what_the_api_serves() -> None:

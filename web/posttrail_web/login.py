@@ -24,7 +24,8 @@ from posttrail_web.problems import Problem
 from posttrail_web.rendering import page
 from posttrail_web.visitors import Visitor, known, of_this_machine, of_token
 
-_DISCOVERY = "/.well-known/openid-configuration"
+DISCOVERY = "/.well-known/openid-configuration"
+"""OpenID Connect Discovery 1.0, section 4, below the issuer."""
 
 
 class Login:
@@ -37,7 +38,7 @@ class Login:
         if web.login == "oidc":
             self._oauth.register(
                 "provider",
-                server_metadata_url=web.oidc_issuer.rstrip("/") + _DISCOVERY,
+                server_metadata_url=web.oidc_issuer.rstrip("/") + DISCOVERY,
                 client_id=web.oidc_client_id,
                 client_secret=secure_start.client_secret(web),
                 client_kwargs={"scope": "openid profile email", "code_challenge_method": "S256"},

@@ -1,6 +1,6 @@
 -- Are the roles there, may we become them, and does row security rule? One row of booleans.
 SELECT
-    count(*) FILTER (WHERE pg_has_role(current_user, rolname, 'MEMBER')) = 2 AS member,
+    count(*) FILTER (WHERE pg_has_role(current_user, rolname, 'MEMBER')) = 3 AS member,
     coalesce((
         SELECT bool_and(relrowsecurity) FROM pg_class
         WHERE oid IN (
@@ -8,4 +8,4 @@ SELECT
         )
     ), false) AS rules
 FROM pg_roles
-WHERE rolname IN ('posttrail_reader', 'posttrail_visitor')
+WHERE rolname IN ('posttrail_reader', 'posttrail_visitor', 'posttrail_web')
