@@ -12,16 +12,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 import psutil
+import psycopg2
 
 from benchmarks.traffic import rounds
+from posttrail import config
+from posttrail.topics import DELIVERIES, RAW
 
 PROGRAM = [sys.executable, "-m", "posttrail.cli"]
 PATIENCE_S = 3600
+_SIZES = Path(__file__).with_name("sizes.sql").read_text()
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -84,6 +88,22 @@ def _import(path: Path) -> tuple[float, float]:
     return time.perf_counter() - began, producer
 
 
+def _on_disk(lines: int, rows: dict[str, int]) -> Iterator[str]:
+    """What it takes, for planning."""
+    home = Path(os.environ["POSTTRAIL_HOME"])
+    for topic in (RAW, DELIVERIES):
+        segments = (home / "kafka" / "data").glob(f"{topic.name}-*/*.log")
+        size = sum(segment.stat().st_size for segment in segments)
+        yield f"  {topic.name}: {size / lines:.0f} bytes a line"
+    with closing(psycopg2.connect(config.dsn(config.load()))) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_SIZES)
+        for table, heap, indexes in cursor.fetchall():
+            number = rows.get(table, rows["delivery_from"])
+            each = f"{heap / number:.0f} bytes a row, {indexes / number:.0f} of indexes"
+            yield f"  {table}: {each if table in rows else each.replace('row', 'mail')}"
+
+
 def measure(lines: int, *, long: bool, hosts: int, processors: int, sinks: int) -> Iterator[str]:
     """Import so many lines; what there is to say, line by line."""
     with tempfile.TemporaryDirectory() as directory, running(processors, sinks) as pids:
@@ -93,6 +113,7 @@ def measure(lines: int, *, long: bool, hosts: int, processors: int, sinks: int) 
         wall, producer = _import(log)
         after = {name: _usage(pid) for name, pid in pids.items()}
         rows = json.loads(run("status", "--json"))["rows"]
+        disk = list(_on_disk(written, rows))
     yield (
         f"{'long' if long else 'short'} ids, {hosts} hosts, {processors} processors, {sinks} "
         f"sinks: {written:,} lines in {wall:.1f} s, {written / wall:,.0f} lines/s; rows {rows}"
@@ -103,6 +124,7 @@ def measure(lines: int, *, long: bool, hosts: int, processors: int, sinks: int) 
         held = f", RSS {after[name].rss >> 20} MiB" if name in after else ""
         yield f"  {name:>12}: CPU {cpu / written * 1e6:.1f} us a line{held}"
     yield f"  {'all':>12}: CPU {sum(spent.values()) / written * 1e6:.1f} us a line"
+    yield from disk
 
 
 def main() -> None:
