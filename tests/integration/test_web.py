@@ -1,7 +1,7 @@
 """The web page and its API on a real PostgreSQL: what is seen by whom, and what is refused."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -33,22 +33,24 @@ ORG = {"Authorization": f"Bearer {TOKENS[1]['token']}"}
 OTHER = {"Authorization": f"Bearer {TOKENS[2]['token']}"}
 
 
-def browser(dsn: str, peer: str = "127.0.0.1", **web: Any) -> TestClient:
+@contextmanager
+def browser(dsn: str, peer: str = "127.0.0.1", **web: Any) -> Iterator[TestClient]:
     """A client of the application with these settings."""
     settings = config.load(
         postgres={"dsn": dsn}, web={"requests_per_minute": 10_000, "tokens": TOKENS, **web}
     )
-    tables = Tables(dsn, 4, 20)
-    tables.require_ready()
-    return TestClient(
-        app.make(settings, tables), base_url="http://localhost", client=(peer, 40000),
-        raise_server_exceptions=False, follow_redirects=False,
-    )  # fmt: skip
+    with closing(Tables(dsn, 4, 20)) as tables:
+        tables.require_ready()
+        with TestClient(
+            app.make(settings, tables), base_url="http://localhost", client=(peer, 40000),
+            raise_server_exceptions=False, follow_redirects=False,
+        ) as client:  # fmt: skip
+            yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def local(web_dsn: str) -> Iterator[TestClient]:
-    with closing(browser(web_dsn)) as client:
+    with browser(web_dsn) as client:
         yield client
 
 
@@ -264,7 +266,7 @@ def test_a_token_that_nobody_knows_is_refused(local: TestClient) -> None:
 
 
 def test_too_many_requests_are_refused(web_dsn: str) -> None:
-    with closing(browser(web_dsn, requests_per_minute=3)) as client:
+    with browser(web_dsn, requests_per_minute=3) as client:
         codes = [client.get("/gaps").status_code for _ in range(5)]
 
     assert codes == [200, 200, 200, 429, 429]
@@ -276,10 +278,10 @@ def test_a_header_counts_only_from_a_trusted_proxy(web_dsn: str) -> None:
         "user_domains": {"ann": ["example.org"]},
     }  # fmt: skip
     headers = {"Host": "trail.example.com", "X-Forwarded-User": "ann"}
-    with closing(browser(web_dsn, "192.0.2.10", **given)) as proxy:
+    with browser(web_dsn, "192.0.2.10", **given) as proxy:
         assert "example.org" in proxy.get("/search", headers=headers).text
         assert proxy.get("/search", headers={"Host": "trail.example.com"}).status_code == 401
-    with closing(browser(web_dsn, "192.0.2.66", **given)) as stranger:
+    with browser(web_dsn, "192.0.2.66", **given) as stranger:
         assert stranger.get("/search", headers=headers).status_code == 401
 
 
@@ -289,7 +291,7 @@ def test_without_tls_a_page_elsewhere_is_refused(web_dsn: str) -> None:
         "hostname": "trail.example.com", "administrators": ["ann"],
     }  # fmt: skip
     headers = {"Host": "trail.example.com", "X-Forwarded-User": "ann"}
-    with closing(browser(web_dsn, "192.0.2.10", **given)) as proxy:
+    with browser(web_dsn, "192.0.2.10", **given) as proxy:
         assert proxy.get("/search", headers=headers).status_code == 403
         secure = proxy.get("/search", headers={**headers, "X-Forwarded-Proto": "https"})
         assert secure.status_code == 200

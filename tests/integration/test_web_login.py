@@ -28,8 +28,8 @@ def provider() -> Iterator[Provider]:
         yield found
 
 
-@pytest.fixture
-def browser(web_dsn: str, provider: Provider) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def application(web_dsn: str, provider: Provider) -> Iterator[TestClient]:
     settings = config.load(
         postgres={"dsn": web_dsn},
         web={
@@ -40,12 +40,19 @@ def browser(web_dsn: str, provider: Provider) -> Iterator[TestClient]:
     )  # fmt: skip
     with (
         closing(Tables(web_dsn, 2, 20)) as tables,
-        closing(TestClient(
+        TestClient(
             app.make(settings, tables), base_url="https://trail.example.com",
             raise_server_exceptions=False, follow_redirects=False,
-        )) as client,
+        ) as client,
     ):  # fmt: skip
         yield client
+
+
+@pytest.fixture
+def browser(application: TestClient) -> TestClient:
+    """One that nobody has logged in with."""
+    application.cookies.clear()
+    return application
 
 
 def _log_in(browser: TestClient, provider: Provider, claims: dict[str, Any]) -> Any:
