@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from posttrail.cli.trace import plain
+from posttrail.cli.terminal import plain
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a cell a formula: OWASP, CSV Injection."""

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from posttrail import config
-from posttrail.cli.trace import plain
+from posttrail.cli.terminal import plain
 from posttrail.errors import NotFound
 
 if TYPE_CHECKING:

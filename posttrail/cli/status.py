@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from posttrail import config, lag, topic_admin
-from posttrail.cli.trace import plain
+from posttrail.cli.terminal import plain
 from posttrail.config import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from posttrail import config
-from posttrail.cli.trace_forms import plain, steps_table, tree_of
+from posttrail.cli.terminal import plain
+from posttrail.cli.trace_forms import steps_table, tree_of
 from posttrail.cli.trace_forms import when as _when
 from posttrail.errors import NotFound
 

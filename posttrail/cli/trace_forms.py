@@ -7,6 +7,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree as Drawn
 
+from posttrail.cli.terminal import plain
+
 if TYPE_CHECKING:
     from posttrail_answers.hops import Node, Tree
     from posttrail_answers.timeline import Step
@@ -14,13 +16,6 @@ if TYPE_CHECKING:
 _MOST_MINUTES = 120
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
-
-
-def plain(text: str) -> Text:
-    """Text of a log is a stranger's: no markup, no control characters on the terminal."""
-    return Text(
-        "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    )
 
 
 def when(moment: datetime | None) -> str:
