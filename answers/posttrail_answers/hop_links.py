@@ -5,6 +5,7 @@ reply with an id that one of ours uses. So an id alone is never enough: relay, t
 are asked as well.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import IntEnum
@@ -216,6 +217,9 @@ def _handed_over(handed: Handed, candidate: Candidate) -> tuple[Sure, str] | Non
     for relay in away:
         if _names(relay, candidate.child.host):
             return Sure.LIKELY, f"the relay {relay} is {candidate.child.host}"
+    for relay in away:
+        if f"[{handed.client_addr}]" in relay:
+            return Sure.LIKELY, f"{relay} took it and gave it on"
     client = handed.client_name or ""
     if _names(client, candidate.parent.host):
         sure = Sure.LIKELY if away else Sure.POSSIBLE
@@ -227,9 +231,27 @@ def _handed_over(handed: Handed, candidate: Candidate) -> tuple[Sure, str] | Non
     return None
 
 
+def plausible(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Those that can be true. Of many mails with one message-id none is told by its time alone."""
+    fits = [(each, fit) for each in candidates if (fit := judged(each)) is not None]
+    weak = [fit for _, fit in fits if _is_weak(fit)]
+    parents = Counter(fit.parent for fit in weak)
+    children = Counter(fit.child for fit in weak)
+    return [
+        each
+        for each, fit in fits
+        if not _is_weak(fit) or parents[fit.parent] == children[fit.child] == 1
+    ]
+
+
+def _is_weak(fit: Judged) -> bool:
+    return fit.kind == "message-id" and fit.sure is Sure.POSSIBLE
+
+
 def chosen(candidates: Iterable[Candidate]) -> dict[MailKey, Judged]:
     """For each mail the one that it came from; surest first, so that no circle closes."""
-    fits = _without_lesser([fit for each in candidates if (fit := judged(each)) is not None])
+    judgements = (judged(each) for each in plausible(candidates))
+    fits = _without_lesser([fit for fit in judgements if fit is not None])
     parents: dict[MailKey, Judged] = {}
     for fit in sorted(fits, key=lambda fit: (fit.rank, fit.parent, fit.child), reverse=True):
         if fit.child not in parents and fit.child not in _above(fit.parent, parents):

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection
 from posttrail.errors import NotFound
 from posttrail_answers import words
 from posttrail_answers.database import sql
-from posttrail_answers.hop_links import Candidate, Judged, Link, chosen, judged
+from posttrail_answers.hop_links import Candidate, Judged, Link, chosen, plausible
 from posttrail_answers.timeline import MailKey
 from posttrail_answers.words import Word
 
@@ -99,7 +99,7 @@ def _gathered(opened: connection, key: MailKey) -> tuple[set[Candidate], bool]:
     for _ in range(MOST_ROUNDS):
         found = _links(opened, edge)
         cut = cut or any(sum(each.parent == mail for each in found) >= MOST_LINKS for mail in edge)
-        fits = {each for each in found if judged(each) is not None}
+        fits = set(plausible(found))
         new = {mail for each in fits for mail in (each.parent, each.child)} - seen
         edge = set(sorted(new, key=lambda mail: mail.born)[: MOST_MAILS - len(seen)])
         seen |= edge

@@ -4,7 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from posttrail_answers.hop_links import Candidate, Handed, Sure, chosen, judged
+from posttrail_answers.hop_links import (
+    Candidate,
+    Handed,
+    Sure,
+    chosen,
+    judged,
+    plausible,
+)
 from posttrail_answers.timeline import MailKey
 
 BORN = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -40,6 +47,9 @@ HOPS = {
         same_message("mx1", "scan.a.example[192.0.2.5]:25", addr="192.0.2.5"), Sure.LIKELY,
     ),
     "the relay is the host": (same_message("mx2", TO_MX2, addr="192.0.2.8"), Sure.LIKELY),
+    "the relay gave it on": (
+        same_message("mx2", "x.example[192.0.2.5]:25", addr="192.0.2.5"), Sure.LIKELY,
+    ),
     "the client is the host": (
         same_message("mx2", TO_POOL, name="mx1.a.example", addr="192.0.2.8"), Sure.LIKELY,
     ),
@@ -86,3 +96,13 @@ def test_of_two_copies_that_may_have_gone_through_the_filter_the_other_is_named(
 
     assert found.parent == other.parent
     assert (found.sure, found.doubt) == (Sure.POSSIBLE, "fits as well: A on mx1")
+
+
+def test_of_many_mails_with_one_message_id_none_is_told_by_its_time_alone() -> None:
+    one = same_message("mx2", TO_POOL, addr="192.0.2.8")
+    other = msgspec.structs.replace(one, child=key("C", "mx3", 2))
+    certain = same_message("mx2", TO_MX2, addr="192.0.2.8")
+
+    assert plausible([one]) == [one]
+    assert plausible([one, other]) == []
+    assert plausible([one, other, certain]) == [certain]
