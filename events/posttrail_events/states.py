@@ -64,9 +64,10 @@ def changed(connection: Connection) -> Batch:
         marks = cursor.fetchall()
         if not marks:
             return Batch([], [], 0.0)
-        ids = [mark for mark, _ in marks]
-        cursor.execute(sql("states"), {"ids": ids})
-        return Batch(ids, list(_states(cursor)), marks[0][1])
+        ids, births, ages = zip(*marks, strict=True)
+        asked = {"ids": list(ids), "first": min(births), "last": max(births)}
+        cursor.execute(sql("states"), asked)
+        return Batch(list(ids), list(_states(cursor)), ages[0])
 
 
 def told(connection: Connection, batch: Batch) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import psutil
+import psycopg2
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -31,6 +32,7 @@ from tests.program import PROGRAM, ROOT, environment, run, run_well
 from tests.secure_clients import Rulers, by_both
 from tests.secure_kafka import SecureKafka
 from tests.secure_postgres import SecurePostgres
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -102,23 +104,35 @@ def with_topics(world: World) -> World:
 
 @pytest.fixture
 def logins(secure_postgres: SecurePostgres) -> Iterator[dict[Part, tuple[str, str]]]:
-    """Connection string and password of the owner, of a sink, and of a person who reads."""
+    """Connection string and password of the owner, of a sink, of a reader, of who tells events."""
     owner = secure_postgres.dsn()
-    for role in ("a_sink", "a_reader"):
+    for role in ("a_sink", "a_reader", "a_teller"):
         execute(owner, f"CREATE ROLE {role} LOGIN PASSWORD $${LOGIN_PASSWORD}$$")
     strict = secure_postgres.strict_dsn
     yield {
         "owner": (strict(), database.PASSWORD),
         "sink": (strict(user="a_sink"), LOGIN_PASSWORD),
         "status": (strict(user="a_reader"), LOGIN_PASSWORD),
+        "events": (strict(user="a_teller"), LOGIN_PASSWORD),
     }
-    for role in ("a_sink", "a_reader"):
+    for role in ("a_sink", "a_reader", "a_teller"):
         execute(owner, f"DROP ROLE {role}")
 
 
 def grant(secure_postgres: SecurePostgres) -> None:
     execute(secure_postgres.dsn(), "GRANT posttrail_writer TO a_sink")
     execute(secure_postgres.dsn(), "GRANT posttrail_reader TO a_reader")
+    execute(secure_postgres.dsn(), "GRANT posttrail_events TO a_teller")
+
+
+def count(secure_postgres: SecurePostgres, table: str) -> int:
+    with (
+        contextlib.closing(psycopg2.connect(secure_postgres.dsn())) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        (found,) = cursor.fetchone() or (-1,)
+    return int(found)
 
 
 @contextlib.contextmanager
@@ -152,10 +166,11 @@ def test_the_whole_pipe_works_with_the_least_rights_and_shows_no_secret(
     }
     said = run_well("topics", env=env["topics"])
     said += run_well("migrate", "--roles", env=env["topics"])
+    said += run_well("events", "on", env=env["topics"])
     grant(secure_postgres)
     shown = ""
     with ExitStack() as stages:
-        for part, command in (("processor", "process"), ("sink", "sink")):
+        for part, command in (("processor", "process"), ("sink", "sink"), ("events", "events")):
             log = tmp_path / f"{part}.log"
             process = stages.enter_context(running(command, env[part], log))
             shown += seen_by_others(process)
@@ -164,6 +179,7 @@ def test_the_whole_pipe_works_with_the_least_rights_and_shows_no_secret(
             "produce", "file", str(TALK), "--year", "2019", "--zone", "UTC", env=env["producer"]
         )
         status = run_well("status", "--wait-idle", "90", "--json", env=env["status"])
+        eventually(lambda: count(secure_postgres, "event_change") == 0)
         said += run_well("replay", "--since", "0", "--dry-run", env=env["replay"])
         said += run_well("dead", "--retry", env=env["dead"])
     said += status + "".join(log.read_text() for log in tmp_path.glob("*.log"))
@@ -203,7 +219,7 @@ def test_a_producer_works_with_its_rules_and_not_without_any_of_them(with_topics
         assert missing.name in str(refused.value), missing
 
 
-@pytest.mark.parametrize("part", ["processor", "sink", "replay", "dead"])
+@pytest.mark.parametrize("part", ["processor", "sink", "replay", "dead", "events", "webhooks"])
 def test_a_part_that_lacks_a_rule_is_told_which(with_topics: World, part: str) -> None:
     settings, rules = with_topics.settings(part), with_topics.rules(part)
     with_topics.allow(part)
@@ -335,7 +351,6 @@ def test_a_bad_certificate_of_postgresql_is_told(
     from posttrail_sinks.readiness import server
 
     from posttrail.secret_files import with_password
-    from tests.waiting import eventually
 
     dsn = with_password(secure_postgres.strict_dsn(), database.PASSWORD)
 

@@ -19,6 +19,8 @@ UNITS = (
     "posttrail-sink@1.service",
     "posttrail-watch.service",
     "posttrail-web.service",
+    "posttrail-events.service",
+    "posttrail-webhooks.service",
 )
 MOST_EXPOSURE = 20
 """Of 100; systemd calls everything below 50 ok or better."""

@@ -41,9 +41,10 @@ BEGIN
 END
 $$;
 
--- For rows that stay: those of which something is told that is another now.
+-- For rows that stay: those of which something is told that is another now. A plan is kept, and one
+-- that was made for a few rows would compare each of thousands with all others.
 CREATE FUNCTION mark_updated_mails() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_nestloop = off AS $$
 BEGIN
     INSERT INTO event_change (queue_id, host, instance, born, of_recipients)
     SELECT
@@ -59,7 +60,7 @@ END
 $$;
 
 CREATE FUNCTION mark_updated_recipients() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_nestloop = off AS $$
 BEGIN
     INSERT INTO event_change (
         queue_id, host, instance, born, recipient, orig_recipient, of_recipients
