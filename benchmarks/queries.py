@@ -2,7 +2,8 @@
 
 Fills day partitions on the server itself, in a PostgreSQL of its own that is gone afterwards, and
 asks each kind of question with many values, frequent and rare ones. Prints p50, p95 and p99 in
-milliseconds, as a person waits for them: from the call to the last record.
+milliseconds, as a person waits for them: from the call to the last record; and the same less the
+time in which client and server were ready and other programs had the processors.
 """
 
 import argparse
@@ -197,17 +198,28 @@ def filled(dsn: str) -> Tables:
     return Tables(mails, days)
 
 
-def percentiles(name: str, ask: Callable[[], None], rounds: int) -> None:
+def _starved_ms(pids: tuple[int, ...]) -> float:
+    """How long these processes were ready and got no processor (proc(5), schedstat)."""
+    texts = [Path(f"/proc/{pid}/schedstat").read_text() for pid in pids]
+    return sum(int(text.split()[1]) for text in texts) / 1e6
+
+
+def percentiles(name: str, ask: Callable[[], None], rounds: int, pids: tuple[int, ...]) -> None:
     """Ask so often after three times that do not count, and print a row."""
-    times = []
+    waited, alone = [], []
     for number in range(rounds + 3):
-        began = time.perf_counter()
+        starved, began = _starved_ms(pids), time.perf_counter()
         ask()
+        took = 1000 * (time.perf_counter() - began)
         if number >= 3:
-            times.append(1000 * (time.perf_counter() - began))
-    times.sort()
-    p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * p))] for p in (0.5, 0.95, 0.99))
-    print(f"{name:28} {p50:8.1f} {p95:8.1f} {p99:8.1f}", flush=True)
+            waited.append(took)
+            alone.append(took - (_starved_ms(pids) - starved))
+    row = [
+        sorted(times)[min(rounds - 1, int(rounds * p))]
+        for times in (waited, alone)
+        for p in (0.5, 0.95, 0.99)
+    ]
+    print(f"{name:28}" + "".join(f"{each:8.0f}" for each in row), flush=True)
 
 
 def deep(opened: connection, tables: Tables) -> None:
@@ -221,17 +233,18 @@ def deep(opened: connection, tables: Tables) -> None:
 def measure(dsn: str, rounds: int) -> None:
     """All shapes on one warm connection."""
     tables = filled(dsn)
-    print(f"load {os.getloadavg()[0]:.1f}; ms: p50, p95, p99 of {rounds}")
+    print(f"load {os.getloadavg()[0]:.1f}; ms: p50, p95, p99 of {rounds}; the same without waiting")
     with reading(dsn) as opened:
         with opened.cursor() as cursor:
             cursor.execute("SET statement_timeout TO '5s'")
+        pids = (os.getpid(), opened.info.backend_pid)
         for name, shape in SHAPES.items():
-            percentiles(name, lambda: _ask(opened, shape(tables)), rounds)  # noqa: B023
-        percentiles("deep page of a domain", lambda: deep(opened, tables), rounds)
-        percentiles("trace by queue id", lambda: _trace(opened, f"B{tables.mail():09x}z"), rounds)
-        percentiles(
-            "trace by message-id", lambda: _trace(opened, f"{tables.mail()}@mail.example"), rounds
-        )
+            percentiles(name, lambda: _ask(opened, shape(tables)), rounds, pids)  # noqa: B023
+        percentiles("deep page of a domain", lambda: deep(opened, tables), rounds, pids)
+        for name, form in (("queue id", "B{:09x}z"), ("message-id", "{}@mail.example")):
+            ask = lambda: _trace(opened, form.format(tables.mail()))  # noqa: B023, E731
+            percentiles(f"trace by {name}", ask, rounds, pids)
+        print(f"load {os.getloadavg()[0]:.1f}")
 
 
 def _ask(opened: connection, query: Query) -> None:

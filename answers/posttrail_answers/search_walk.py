@@ -26,10 +26,10 @@ from posttrail_answers.search_sql import (
 Key = tuple[datetime, str, str, str]
 """born, queue id, host, instance."""
 
-TRIED = 500
+TRIED = 200
 """Rows of each condition that are tried before one is chosen."""
 _FIRST_WINDOW = timedelta(minutes=10)
-_STRETCHES = (timedelta(days=2), timedelta(days=8), timedelta(days=32))
+STRETCHES = (timedelta(days=2), timedelta(days=8), timedelta(days=32))
 _ALWAYS = {"window_from": "-infinity", "window_until": "infinity"}
 _INSTANT = timedelta(microseconds=1)
 
@@ -72,10 +72,11 @@ class Walker:
         return {key for keys, _ in tried for key in keys}, max(depths, default=None)
 
     def _is_rarer(self, walk: Walk, depth: datetime) -> bool:
-        """Does it have fewer rows in the time in which the others have as many as were tried?"""
+        """Is it ten times rarer, in the time that the tried rows span? Only then it is gathered."""
+        most = max(1, TRIED // 10)
         window = {"window_from": depth, "window_until": "infinity"}
-        ((count,),) = self._rows(walk.text("search_count"), bound=TRIED, **window)
-        return int(count) < TRIED
+        ((count,),) = self._rows(walk.text("search_count"), bound=most, **window)
+        return int(count) < most
 
     def _whole(self, choice: Choice) -> set[Key]:
         return {key for walk in choice for key in self._walked(walk)}
@@ -104,7 +105,7 @@ class Walker:
         until: datetime | str = self._end() or "infinity"
         begin = self._end() or datetime.now(UTC)
         since = self._query.since
-        for length in _STRETCHES:
+        for length in STRETCHES:
             begin -= length
             if since is not None and begin <= since:
                 break

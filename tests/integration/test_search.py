@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -131,19 +132,26 @@ def _random_query(chance: random.Random) -> Query:
     return msgspec.convert({name: chance.choice(VALUES[name]) for name in names}, Query)
 
 
-@pytest.mark.parametrize("tried", [search_walk.TRIED, 2])
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("tried", "stretches"), [(search_walk.TRIED, search_walk.STRETCHES), (2, (HOUR, 5 * HOUR))]
+)
 def test_any_combination_finds_what_a_plain_filter_finds(
-    searched: str, tried: int, monkeypatch: pytest.MonkeyPatch
+    searched: str, tried: int, stretches: tuple[timedelta, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Pages and days are made short, so that ways are compared and stretches are joined."""
     monkeypatch.setattr(search_walk, "TRIED", tried)
+    monkeypatch.setattr(search_walk, "STRETCHES", stretches)
     chance = random.Random()
     with reading(searched) as opened:
         for query in (_random_query(chance) for _ in range(100)):
             found: list[int] = []
-            page = find(opened, query, limit=25)
+            page = find(opened, query, limit=9)
             found += map(_number, page.results)
             while page.next_cursor is not None:
-                page = find(opened, query, after=page.next_cursor, limit=25)
+                page = find(opened, query, after=page.next_cursor, limit=9)
                 found += map(_number, page.results)
 
             expected = [row.number for row in ROWS if _fits(row, query)]
