@@ -133,26 +133,28 @@ class Stamps:
         """
         return self._before is not None and self._passed is None
 
-    def glide(self, seconds: int) -> bool:
-        """Settle a stamp that is later by so many seconds, in the same hour of the same clock.
+    def may_glide(self, seconds: int) -> bool:
+        """Whether a stamp of the same hour of the same clock has the offset of the last one.
 
-        Whether that was possible: then its offset is that of the stamp before, else nothing
-        happened and `settle` is to be asked. Only after `repeats` said yes.
+        `seconds`: how much later it is, or earlier. No: `settle` is to be asked. Only after
+        `repeats` said yes.
         """
-        if not 0 < seconds <= self._room:
-            return False
+        return 0 <= self._room >= seconds
+
+    def glide(self, seconds: int) -> None:
+        """Settle a stamp of which `may_glide` said yes: it is the last one now."""
         self._room -= seconds
         self._glided += seconds
-        return True
 
-    def confirms(self, born: int) -> bool:
-        """Whether a line with the last stamp, that opened a mail born then, is settled the same.
+    def confirms(self, born: int, ahead: int) -> bool:
+        """Whether a line that opened a mail born then is settled as its stamp is by `may_glide`.
 
-        `born`: seconds since 1970 UTC. No: `settle` is to be asked.
+        `born`: seconds since 1970 UTC; `ahead`: seconds from the last stamp to the line's. No:
+        `settle` is to be asked.
         """
         if self._room < 0 or self._state.newest is None:
             return False
-        return _opened_by(self._state.newest + self._glided, born)
+        return _opened_by(self._state.newest + self._glided + ahead, born)
 
     def lacks_year(self, head: Head) -> bool:
         """Whether this line cannot be settled before `begin` says a year."""

@@ -10,8 +10,8 @@ Most lines take a short cut, many at a time; it gives what the long way (`_recor
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby, repeat
-from operator import itemgetter
+from itertools import repeat
+from operator import add, itemgetter
 
 from posttrail.carriers import Head, render, split
 from posttrail.identity import SECOND, born_of_long_id
@@ -22,7 +22,7 @@ from posttrail_producers.source import Record
 _STAMP = rb"\d{4}-[\d-]{5}T[\d:]{8}(?:\.\d{1,6})?(?:[+-][\d:]{5}|Z)"
 _TAG = rb"[^ :\[\n]++(?:\[\d++\])?+:"
 _canonical = re.compile(_STAMP + rb" ([^ ]++) " + _TAG + rb" (?![ \[])").match
-_WITH_ITS_END = _TAG + rb" (?![ \[])[^\n]*+\n"
+_WITH_ITS_END = _TAG + rb" (?![ \[]).*+\n"
 # All lines of one host, in one step: one by one costs a third more.
 _all_canonical = re.compile(
     _STAMP
@@ -45,15 +45,25 @@ _all_of_an_hour = re.compile(
     + _WITH_ITS_END
     + rb")*+"
 ).match
+_all_of_any_host = re.compile(
+    rb"([^\n]{10})\d\d:\d\d (?!- )[^ \n]++ "
+    + _WITH_ITS_END
+    + rb"(?:\1\d\d:\d\d (?!- )[^ \n]++ "
+    + _WITH_ITS_END
+    + rb")*+"
+).match
+_hosts_in = re.compile(rb".{16}([^ ]++).*+\n").findall
 # Where a mail is opened. A stranger's text may say so, too: then an id is looked at in vain.
 _openings = re.compile(rb": (?:client|uid)=").finditer
 # Its long queue id, the seconds in it apart.
 _BASE52 = rb"[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]"
 _long_id = re.compile(rb"(%b{6,30})%b{4}z[^z]++" % (_BASE52, _BASE52)).fullmatch
 _opens = re.compile(rb"[^ ]++ " + _TAG + rb" [0-9B-Zb-z]{11,40}+: (?:client|uid)=").match
-_stamp_of = itemgetter(slice(15))
 _BSD_SIZE, _HOUR_SIZE = 15, 10
 """Of `Mmm dd HH:MM:SS` and of `Mmm dd HH:`."""
+_stamp_of, _rest_of = itemgetter(slice(_BSD_SIZE)), itemgetter(slice(_BSD_SIZE, None))
+_FEW = 8
+"""So many lines are not worth trying to settle half of them at once."""
 _SECOND_OF_HOUR = {
     f"{minute:02}:{second:02}".encode(): 60 * minute + second
     for minute in range(60)
@@ -66,6 +76,19 @@ _NO_LINE = b""
 
 def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape")
+
+
+def _alike(text: bytes, start: int) -> tuple[int, list[bytes]]:
+    """Where lines in BSD form with the same hour end, and their hosts; none: there is no such."""
+    found = _all_of_an_hour(text, start)
+    if found is None:
+        return start, []
+    count = text.count(b"\n", start, found.end())
+    if count > _FEW or found.end() == len(text):
+        return found.end(), [found[2]] * count
+    found = _all_of_any_host(text, start)
+    assert found is not None
+    return found.end(), _hosts_in(text, start, found.end())
 
 
 def _opened_in(text: bytes, start: int, end: int) -> dict[bytes, set[bytes]]:
@@ -123,52 +146,70 @@ class Canonical:
         made: list[Record] = []
         start = 0
         while len(made) < len(lines):
-            line = lines[len(made)]
-            if found := _all_of_an_hour(text, start):
-                count = text.count(b"\n", start, found.end())
-                opened = _opened_in(text, start, found.end())
-                made += self._of_an_hour(found[2], lines[len(made) : len(made) + count], opened)
-                start = found.end()
-            else:
-                made.append(self._one(line))
-                start += len(line) + 1
+            at = len(made)
+            end, hosts = _alike(text, start)
+            if not hosts:
+                made.append(self._one(lines[at]))
+                start += len(lines[at]) + 1
+                continue
+            opened = _opened_in(text, start, end)
+            if lines[at][:_HOUR_SIZE] != self._stamp[:_HOUR_SIZE]:
+                made.append(self._one(lines[at]))
+            first, start = len(made) - at, end
+            some = lines[len(made) : at + len(hosts)]
+            made += self._of_an_hour(hosts[first:], some, opened)
         return made
 
     def _of_an_hour(
-        self, host: bytes, lines: Sequence[bytes], opened: Mapping[bytes, Iterable[bytes]]
+        self,
+        hosts: Sequence[bytes],
+        lines: Sequence[bytes],
+        opened: Mapping[bytes, Iterable[bytes]],
     ) -> list[Record]:
-        """The records of lines of one host, all in BSD form with the same hour."""
-        made: list[Record] = []
-        for stamp, group in groupby(lines, _stamp_of):
-            if (stamp == self._stamp or self._glides(stamp)) and (
-                stamp not in opened or self._confirms(opened[stamp])
-            ):
-                rfc3339 = self._rfc3339
-                made += [(host, rfc3339 + line[_BSD_SIZE:]) for line in group]
-            else:
-                made += [self._one_of_some(host, line) for line in group]
-        return made
+        """The records of lines of these hosts, all in BSD form with the same hour."""
+        stamps = [*map(_stamp_of, lines)]
+        if new := self._settled_with_the_last(stamps, opened):
+            values = map(add, map(new.__getitem__, stamps), map(_rest_of, lines))
+            return list(zip(hosts, values, strict=True))
+        if len(lines) <= _FEW:
+            return [*map(self._one_of_some, hosts, lines)]
+        half = len(lines) // 2
+        first = self._of_an_hour(hosts[:half], lines[:half], opened)
+        return first + self._of_an_hour(hosts[half:], lines[half:], opened)
+
+    def _settled_with_the_last(
+        self, stamps: Sequence[bytes], opened: Mapping[bytes, Iterable[bytes]]
+    ) -> dict[bytes, bytes]:
+        """Each stamp in RFC 3339, if all differ from the one before in their second only.
+
+        Empty: some must be settled one by one.
+        """
+        if not stamps or stamps[0][:_HOUR_SIZE] != self._stamp[:_HOUR_SIZE]:
+            return {}
+        ahead: dict[bytes, int] = {}
+        for stamp in dict.fromkeys(stamps):
+            if (second := _SECOND_OF_HOUR.get(stamp[_HOUR_SIZE:])) is None:
+                return {}
+            ahead[stamp] = second - self._second
+        if not self.stamps.may_glide(max(ahead.values())) or not all(
+            self.stamps.confirms(_born(seconds), ahead[stamp])
+            for stamp in ahead.keys() & opened.keys()
+            for seconds in opened[stamp]
+        ):
+            return {}
+        hour, zone = self._rfc3339[:14], self._rfc3339[19:]
+        self.stamps.glide(ahead[stamps[-1]])
+        self._second += ahead[stamps[-1]]
+        self._stamp = stamps[-1]
+        new = {stamp: hour + stamp[_HOUR_SIZE:] + zone for stamp in ahead}
+        self._rfc3339 = new[self._stamp]
+        return new
 
     def _one_of_some(self, host: bytes, line: bytes) -> Record:
         """The record of a line in BSD form, perhaps with the stamp of the one before."""
         if line[:_BSD_SIZE] == self._stamp and not _opens(line, _BSD_SIZE + 1):
             return host, self._rfc3339 + line[_BSD_SIZE:]
         return self._one(line)
-
-    def _glides(self, stamp: bytes) -> bool:
-        """Whether a stamp differs from the one before in that it is a little later."""
-        second = _SECOND_OF_HOUR.get(clock := stamp[_HOUR_SIZE:])
-        if second is None or stamp[:_HOUR_SIZE] != self._stamp[:_HOUR_SIZE]:
-            return False
-        if not self.stamps.glide(second - self._second):
-            return False
-        self._stamp, self._second = stamp, second
-        self._rfc3339 = self._rfc3339[:14] + clock + self._rfc3339[19:]
-        return True
-
-    def _confirms(self, opened: Iterable[bytes]) -> bool:
-        """Whether mails that are opened say nothing new of the time."""
-        return all(self.stamps.confirms(_born(seconds)) for seconds in opened)
 
     def _one(self, line: bytes) -> Record:
         if found := _canonical(line):
