@@ -19,8 +19,12 @@ LOOK_S = 2.0
 """How often patterns are looked up for logs that are new."""
 
 
-def _refuse_rotated(pattern: str) -> None:
+def _refuse_what_does_not_grow(pattern: str) -> None:
     path = Path(pattern)
+    if path.is_dir():
+        raise BadInput(
+            f"{path} is a directory: follow its logs by a quoted pattern: '{path}/*.log'"
+        )
     if not glob.has_magic(pattern) and family(path) != path:
         raise BadInput(f"{path} is a rotated file: follow {family(path)}, which leads on from it")
 
@@ -40,11 +44,11 @@ class FileFollow:
             times: what the user says about the stamps.
 
         Raises:
-            BadInput: a path is that of a rotated file.
+            BadInput: a path is that of a rotated file or of a directory.
         """
         self._patterns = [str(Path(pattern).absolute()) for pattern in patterns]
         for pattern in self._patterns:
-            _refuse_rotated(pattern)
+            _refuse_what_does_not_grow(pattern)
         # A link and what it leads to are one source: a second producer of it fences the first.
         real = sorted({str(Path(pattern).resolve()) for pattern in self._patterns})
         self.id = f"file:{settings.producer.host}:{','.join(real)}"

@@ -399,6 +399,13 @@ def test_a_rotated_file_cannot_be_followed(log: Path, follow: Follow) -> None:
         follow(log.with_name("mail.log.1"))
 
 
+def test_a_directory_cannot_be_followed_but_a_pattern_can(log: Path, follow: Follow) -> None:
+    with pytest.raises(
+        BadInput, match=r"is a directory: follow its logs by a quoted pattern: '.*/\*\.log'"
+    ):
+        follow(log.parent)
+
+
 def test_a_file_that_is_no_log_is_passed_over(log: Path, follow: Follow) -> None:
     log.write_bytes(text(0, 10))
     log.with_name("mail.log.1").write_bytes(os.urandom(5000))
