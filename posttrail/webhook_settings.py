@@ -60,7 +60,7 @@ class Webhooks(Section):
     """Begins the consumer groups: `<group>-<name of the target>`."""
     tries: int = Field(default=10, ge=1)
     """So often an event is sent at the most; then it becomes a dead letter."""
-    timeout_seconds: float = Field(default=10, gt=0)
+    timeout_seconds: float = Field(default=10, gt=0, le=60)
     """How long a target may take to answer."""
     longest_pause_seconds: float = Field(default=300, gt=0)
     """Pauses between tries double from half a second up to this."""

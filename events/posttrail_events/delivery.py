@@ -18,7 +18,7 @@ from tenacity.wait import wait_random_exponential
 from posttrail import metrics
 from posttrail.config import Settings
 from posttrail.delivery_events import state_id
-from posttrail.errors import Poison, PosttrailError, Retry, Stop
+from posttrail.errors import Poison, Retry, Stop
 from posttrail.kafka_clients import base
 from posttrail.logs import logger
 from posttrail.topics import EVENTS
@@ -81,7 +81,7 @@ class Delivery:
             )
             while not self._stopping.is_set():
                 self._turn()
-        except PosttrailError as error:
+        except Exception as error:  # noqa: BLE001  # the main thread ends with it
             self.failure = error
         finally:
             if self._consumer is not None:

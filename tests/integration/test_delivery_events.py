@@ -5,13 +5,14 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg2
 import pytest
 from posttrail_events import states, switch
 from posttrail_events.publisher import Publisher
+from posttrail_sinks.erase import erase
 
 from posttrail import config
 from posttrail.config import Settings
@@ -143,6 +144,23 @@ def test_rows_that_are_erased_leave_a_tombstone(settings: Settings, store: Store
 
     assert len({record.key for record in published(settings)}) == 2
     assert present(settings) == {}
+
+
+def test_who_is_erased_is_told_of_no_more(settings: Settings, store: Store, dsn: str) -> None:
+    gone_by = datetime.now(UTC) + timedelta(days=30)
+    with publishing(settings):
+        store.write(
+            [mail(1, sender=SENDER), attempt(2, "sent"), attempt(3, "sent", recipient="c@d")]
+        )
+        eventually(lambda: nothing_waits(store))
+        erase(dsn, RECIPIENT, gone_by, dry_run=False)
+        erase(dsn, SENDER, gone_by, dry_run=False)
+        eventually(lambda: nothing_waits(store))
+
+    left = present(settings).values()
+    assert {event.recipient for event in left} == {None, "c@d"}
+    assert SENDER not in repr(left)
+    assert all_is_told(settings, store)
 
 
 def test_a_worker_that_is_killed_loses_nothing(settings: Settings, store: Store) -> None:
