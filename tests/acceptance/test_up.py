@@ -92,6 +92,7 @@ def test_detached_it_stays_imports_and_goes_down(env: dict[str, str], home: Path
     }  # fmt: skip
     assert [stage["up"] for stage in found["stages"]] == [True, True]
     assert (home / "run" / "servers.json").stat().st_mode & 0o777 == 0o600
+    assert "web rights" in run_well("check", "--web", env=env)
 
     assert run_well("down", env=env) == ""
     assert processes_of(home) == []
