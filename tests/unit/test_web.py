@@ -10,7 +10,7 @@ from posttrail_answers.hops import Node, Tree
 from posttrail_answers.report_records import HourCounts
 from posttrail_answers.timeline import MailKey
 from posttrail_answers.words import Word
-from posttrail_web import api, charts, pictures, readiness, secure_start
+from posttrail_web import api, charts, pictures, readiness, secure_start, server
 from posttrail_web.problems import Problem
 from posttrail_web.rendering import mail_path, page, shown
 from posttrail_web.visitors import clean_domains, known
@@ -163,6 +163,13 @@ def test_a_certificate_that_is_not_there_is_told() -> None:
 
     with pytest.raises(BadSettings, match=r"No such file.*web\.cert_file"):
         readiness.certificate(web)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with server._listening("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(BadSettings, match=rf"port {port}: .*in use.*web\.port"):
+            server._listening("127.0.0.1", port)
 
 
 def test_the_description_is_what_the_api_serves() -> None:

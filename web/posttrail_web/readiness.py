@@ -3,10 +3,8 @@
 Changes nothing. Knows no request and no page.
 """
 
-import ssl
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2
 from cryptography import x509
@@ -43,39 +41,18 @@ def rights(dsn: str) -> str:
 
 
 def certificate(web: Web) -> str:
-    """Whether certificate and key fit together, are ours to read, and for how long they hold.
+    """Whether certificate and key can be used, and for how long they hold.
 
     Raises:
         BadSettings: they cannot be used.
     """
-    certificate, key = web.cert_file, web.key_file
-    if certificate is None or key is None:
-        raise BadSettings("web.cert_file and web.key_file are not set")
-    for file in (certificate, key):
-        _require_readable(file)
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            certificate, key, password=lambda: ""
-        )
-        until = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-    except (ssl.SSLError, ValueError) as error:
-        raise BadSettings(
-            f"{certificate} and {key}: {type(error).__name__}: give PEM files, the key without a "
-            "password and of this certificate"
-        ) from None
+    secure_start.require_pair(web)
+    if web.cert_file is None:
+        return "none"
+    until = x509.load_pem_x509_certificate(web.cert_file.read_bytes()).not_valid_after_utc
     if until <= datetime.now(UTC):
-        raise BadSettings(f"{certificate} held until {until:%Y-%m-%d}: renew it")
+        raise BadSettings(f"{web.cert_file} held until {until:%Y-%m-%d}: renew it")
     return f"holds until {until:%Y-%m-%d}"
-
-
-def _require_readable(file: Path) -> None:
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise BadSettings(
-            f"{file}: {error.strerror}: see web.cert_file and web.key_file; the user of "
-            "`posttrail web` must be able to read them"
-        ) from None
 
 
 def provider(web: Web) -> str:

@@ -1,6 +1,8 @@
 """Refuses a start that would show mails to strangers. Pure but for the files of secrets."""
 
 import ipaddress
+import ssl
+from pathlib import Path
 
 from posttrail import secret_files
 from posttrail.errors import BadSettings
@@ -32,6 +34,38 @@ def require(web: Web) -> None:
         )
     if web.login == "oidc":
         _require_oidc(web)
+
+
+def require_pair(web: Web) -> None:
+    """Certificate and key fit together and are ours to read; nothing where none is set.
+
+    Raises:
+        BadSettings: they do not, or are not.
+    """
+    certificate, key = web.cert_file, web.key_file
+    if certificate is None or key is None:
+        return
+    for file in (certificate, key):
+        _require_readable(file)
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            certificate, key, password=lambda: ""
+        )
+    except (ssl.SSLError, ValueError) as error:
+        raise BadSettings(
+            f"{certificate} and {key}: {type(error).__name__}: give PEM files, the key without a "
+            "password and of this certificate"
+        ) from None
+
+
+def _require_readable(file: Path) -> None:
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise BadSettings(
+            f"{file}: {error.strerror}: see web.cert_file and web.key_file; the user of "
+            "`posttrail web` must be able to read them"
+        ) from None
 
 
 def _require_safe_address(web: Web) -> None:
