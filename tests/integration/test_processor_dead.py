@@ -34,19 +34,28 @@ def letter(value: bytes, origin: Origin, **more: Any) -> DeadLetter:
 def world(kafka: str, prefix: str) -> World:
     """With a line that is understood by now, two that are not, and a fact of a sink."""
     world = World(kafka, prefix)
-    producer = Producer({"bootstrap.servers": kafka})
-    for one in (
+    produce(
+        world,
         letter(REMOVED, (2, 40)),
         letter(STRANGE, (2, 41)),
         letter(STRANGE, (3, 7)),
         letter(encode_fact(FACT), (0, 9), stage="sink"),
-    ):
+    )
+    return world
+
+
+def produce(world: World, *letters: DeadLetter) -> None:
+    producer = Producer({"bootstrap.servers": world.bootstrap})
+    for one in letters:
         key, value, headers, received = outgoing_letter(one)
         producer.produce(
-            topics.DEAD.full_name(prefix), value, key, headers=headers, timestamp=received or 0
+            topics.DEAD.full_name(world.prefix),
+            value,
+            key,
+            headers=headers,
+            timestamp=received or 0,
         )
     assert producer.flush(20) == 0
-    return world
 
 
 @pytest.fixture
@@ -111,6 +120,19 @@ def test_what_is_still_dead_stays_with_todays_reason(world: World, settings: Set
     stayed = world.seen().letters[-2:]
     assert {one.origin for one in stayed} == {(2, 41), (3, 7)}
     assert {one.received for one in stayed} == {1_795_000_000_000}
+
+
+def test_an_event_that_a_webhook_s_target_refused_stays_as_it_is(
+    world: World, settings: Settings
+) -> None:
+    """Its state may be an old one by now: nobody sends it again."""
+    produce(world, refused := letter(b'{"version":1}', (4, 2), stage="webhook"))
+
+    outcome = retry(settings, READER)
+
+    assert (outcome.letters, outcome.still_dead, outcome.sent_again) == (5, 3, 1)
+    assert world.seen().letters[-1] == refused
+    assert "a delivery event" in {group["shape"] for group in ask(world)["groups"]}
 
 
 def test_a_retry_that_breaks_off_has_done_nothing(world: World, settings: Settings) -> None:
