@@ -63,7 +63,7 @@ def store(dsn: str) -> Iterator[Recent]:
         yield opened
 
 
-def past(dsn: str, host: str, entries_an_hour: int, *, silent_hours: float, days: int = 8) -> None:
+def past(dsn: str, host: str, entries_an_hour: int, *, silent_hours: float, days: float = 8) -> None:
     """Hours of a host that wrote so much all the time until it fell silent."""
     execute(
         dsn,
@@ -83,7 +83,7 @@ def test_a_host_is_silent_when_it_would_usually_have_written_much(dsn: str, stor
     past(dsn, "busy", 100, silent_hours=0.5)
     past(dsn, "quiet", 2, silent_hours=0.5)
     past(dsn, "talking", 100, silent_hours=0.01)
-    past(dsn, "new", 100, silent_hours=0.5, days=1)
+    past(dsn, "new", 100, silent_hours=0.5, days=0.5)
 
     assert silent(store) == ["busy"]
     ((seconds, usual),) = store.ask(
