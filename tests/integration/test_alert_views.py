@@ -63,7 +63,9 @@ def store(dsn: str) -> Iterator[Recent]:
         yield opened
 
 
-def past(dsn: str, host: str, entries_an_hour: int, *, silent_hours: float, days: float = 8) -> None:
+def past(
+    dsn: str, host: str, entries_an_hour: int, *, silent_hours: float, days: float = 8
+) -> None:
     """Hours of a host that wrote so much all the time until it fell silent."""
     execute(
         dsn,
