@@ -6,6 +6,7 @@ They log in three ways, with long and short queue ids, at the same time into one
 import json
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -76,11 +77,20 @@ class Mortal:
     def stop(self) -> int:
         """End it in good order; its exit code."""
         self.leave_in_peace()
+        eventually(self._listens)
         self._process.terminate()
         try:
             return self._process.wait(20)
         finally:
             self._process.kill()
+
+    def _listens(self) -> bool:
+        """Whether it is past the first moments, in which Python itself ends on SIGTERM."""
+        if self._process.poll() is not None:
+            return True
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 class Host(NamedTuple):
