@@ -11,11 +11,10 @@ from typing import NamedTuple
 import httpx2 as httpx
 import psycopg2
 import pytest
-from posttrail_processors.lines import Rules, read_line
 from posttrail_sinks.migrate import make_roles
-from posttrail_sinks.writer import Writer
 
 from tests.fix_postgres import execute, on_database
+from tests.landed import land
 from tests.program import PROGRAM, environment
 from tests.waiting import eventually
 
@@ -65,20 +64,6 @@ LINES = [
 ]  # fmt: skip
 
 
-def fill(dsn: str, lines: list[str]) -> None:
-    """These lines in the tables, read and merged as the stages do."""
-    facts = [
-        fact
-        for offset, text in enumerate(lines)
-        for fact in read_line(text.encode(), (0, offset), Rules()).facts
-    ]
-    writer = Writer()
-    with closing(psycopg2.connect(dsn)) as connection:
-        writer.prepare_connection(connection)
-        with connection, connection.cursor() as cursor:
-            writer.write(cursor, writer.prepare(facts))
-
-
 @pytest.fixture(scope="session")
 def web_dsn(postgres: str, template: str) -> Iterator[str]:
     """A database with roles and LINES; only looked at."""
@@ -86,7 +71,7 @@ def web_dsn(postgres: str, template: str) -> Iterator[str]:
     execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     made = on_database(postgres, name)
     make_roles(made)
-    fill(made, LINES)
+    land(made, [line.encode() for line in LINES])
     yield made
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 

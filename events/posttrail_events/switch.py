@@ -20,7 +20,7 @@ def on(dsn: str, since: datetime | None) -> int:
         Unreachable: the server is not there or refuses us, or a lock was not to be had.
         NotReady: the schema is not there, or we are not its owner.
     """
-    return _run(dsn, "switch_on", {"since": since} if since else None)
+    return _run(dsn, "create_triggers", {"since": since} if since else None)
 
 
 def off(dsn: str) -> None:
@@ -29,7 +29,7 @@ def off(dsn: str) -> None:
     Raises:
         Unreachable, NotReady: as above.
     """
-    _run(dsn, "switch_off", None)
+    _run(dsn, "forget_marks", None)
 
 
 def _run(dsn: str, name: str, marks: dict[str, datetime] | None) -> int:
@@ -40,6 +40,7 @@ def _run(dsn: str, name: str, marks: dict[str, datetime] | None) -> int:
             connection,
             connection.cursor() as cursor,
         ):
+            cursor.execute(sql("drop_triggers"))
             cursor.execute(sql(name))
             if marks is None:
                 return 0

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from posttrail import config, logs, metrics_server
+from posttrail import config, logs
+from posttrail.cli import worker
 from posttrail.cli.local_time import now_here
 from posttrail.errors import BadSettings
-from posttrail.service import Reload, stop_on_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -33,16 +33,7 @@ def events(context: typer.Context) -> None:
 
     settings = config.load()
     logs.set_up(settings.logs)
-    stopping = stop_on_signals()
-    reload = Reload(stopping)
-    publisher = Publisher(settings)
-    server = metrics_server.serve(settings.metrics, publisher.health)
-    try:
-        publisher.run(stopping)
-    finally:
-        if server is not None:
-            server.close()
-    reload.begin_anew_if_asked()
+    worker.run(settings, lambda: Publisher(settings))
 
 
 def on(
@@ -86,13 +77,4 @@ def webhooks() -> None:
         raise BadSettings(f"{error.name} is missing: pip install 'posttrail[events]'") from None
     settings = config.load()
     logs.set_up(settings.logs)
-    stopping = stop_on_signals()
-    reload = Reload(stopping)
-    worker = Webhooks(settings)
-    server = metrics_server.serve(settings.metrics, worker.health)
-    try:
-        worker.run(stopping)
-    finally:
-        if server is not None:
-            server.close()
-    reload.begin_anew_if_asked()
+    worker.run(settings, lambda: Webhooks(settings))

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from posttrail import config, logs, metrics_server
-from posttrail.service import Reload, stop_on_signals
+from posttrail import config, logs
+from posttrail.cli import worker
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,6 @@ def sink(context: typer.Context) -> None:
 
     settings = config.load()
     logs.set_up(settings.logs)
-    stopping = stop_on_signals()
     writer, kept = Writer(Policy.of(settings.sink)), Retention.of(settings.sink)
     store = Store(
         config.dsn(settings),
@@ -42,15 +41,7 @@ def sink(context: typer.Context) -> None:
             forget(connection, kept, writer.now()),
         ),
     )
-    reload = Reload(stopping)
-    worker = Sink(settings, writer, store)
-    server = metrics_server.serve(settings.metrics, worker.health)
-    try:
-        worker.run(stopping)
-    finally:
-        if server is not None:
-            server.close()
-    reload.begin_anew_if_asked()
+    worker.run(settings, lambda: Sink(settings, writer, store))
 
 
 def rewind(

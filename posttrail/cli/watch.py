@@ -2,9 +2,9 @@
 
 import typer
 
-from posttrail import config, logs, metrics_server
+from posttrail import config, logs
+from posttrail.cli import worker
 from posttrail.errors import BadSettings
-from posttrail.service import Reload, stop_on_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -23,13 +23,4 @@ def watch() -> None:
     logs.set_up(settings.logs)
     if settings.metrics.port is None:
         raise BadSettings("metrics.port is not set: nobody could see what `posttrail watch` finds")
-    stopping = stop_on_signals()
-    reload = Reload(stopping)
-    watching = Watch(settings)
-    server = metrics_server.serve(settings.metrics, watching.health)
-    try:
-        watching.run(stopping)
-    finally:
-        if server is not None:
-            server.close()
-    reload.begin_anew_if_asked()
+    worker.run(settings, lambda: Watch(settings))

@@ -94,16 +94,8 @@ def test_kills_lose_and_repeat_nothing(
     assert numbers(kafka, prefix) == [*range(log.written)]
 
 
-def test_a_newer_copy_fences_the_older(
-    kafka: str, prefix: str, start: Start, tmp_path: Path
-) -> None:
-    log = tmp_path / "mail.log"
-    log.write_bytes(text(0, 10))
-    older = start("--follow", log)
-    eventually(lambda: len(numbers(kafka, prefix)) == 10)
-    start("--follow", log)
-    # The older one notices when it has something to write.
-    end = 10
+def write_until_fenced(older: Program, log: Path, end: int) -> int:
+    """The older copy notices when it has something to write; the number of lines then."""
 
     def is_fenced() -> bool:
         nonlocal end
@@ -112,6 +104,18 @@ def test_a_newer_copy_fences_the_older(
         return older.poll() is not None
 
     eventually(is_fenced)
+    return end
+
+
+def test_a_newer_copy_fences_the_older(
+    kafka: str, prefix: str, start: Start, tmp_path: Path
+) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(text(0, 10))
+    older = start("--follow", log)
+    eventually(lambda: len(numbers(kafka, prefix)) == 10)
+    start("--follow", log)
+    end = write_until_fenced(older, log, 10)
     _, said = older.communicate()
     assert older.returncode == Exit.FENCED
     assert "was taken over by process" in said
@@ -141,14 +145,6 @@ def test_a_link_to_a_log_is_the_same_source(
     older = start("--follow", log)
     eventually(lambda: len(numbers(kafka, prefix)) == 10)
     start("--follow", link)
-    end = 10
-
-    def is_fenced() -> bool:
-        nonlocal end
-        append(log, text(end, end + 1))
-        end += 1
-        return older.poll() is not None
-
-    eventually(is_fenced)
+    end = write_until_fenced(older, log, 10)
     eventually(lambda: len(numbers(kafka, prefix)) >= end)
     assert numbers(kafka, prefix) == [*range(end)]

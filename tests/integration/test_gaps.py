@@ -10,7 +10,7 @@ from posttrail_answers.standing import Lag
 from rich.console import Console
 
 from posttrail.cli.status import Server, Status, show
-from tests.integration.test_trace import land
+from tests.landed import land
 
 pytestmark = pytest.mark.postgres
 

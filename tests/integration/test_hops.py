@@ -1,16 +1,14 @@
 """One mail across hosts and filters, on a real database."""
 
 from collections.abc import Iterator
-from contextlib import closing
 
-import psycopg2
 import pytest
 from posttrail_answers import timeline
 from posttrail_answers.database import reading
 from posttrail_answers.hops import Node, Tree, tree
 from posttrail_answers.trace import trails
-from posttrail_processors.lines import Rules, read_line
-from posttrail_sinks.writer import Writer
+
+from tests.landed import land
 
 pytestmark = pytest.mark.postgres
 
@@ -50,18 +48,9 @@ def sent(
     ]
 
 
-def land(dsn: str, *groups: list[str]) -> None:
-    lines = [text for group in groups for text in group]
-    facts = [
-        fact
-        for offset, text in enumerate(lines)
-        for fact in read_line(text.encode(), (0, offset), Rules()).facts
-    ]
-    writer = Writer()
-    with closing(psycopg2.connect(dsn)) as connection:
-        writer.prepare_connection(connection)
-        with connection, connection.cursor() as cursor:
-            writer.write(cursor, writer.prepare(facts))
+def land_all(dsn: str, *groups: list[str]) -> None:
+    """Lines of several mails."""
+    land(dsn, (text.encode() for group in groups for text in group))
 
 
 def tree_of(dsn: str, queue_id: str, host: str | None = None) -> Tree:
@@ -110,7 +99,7 @@ THREE_HOSTS = [
 
 @pytest.mark.parametrize("asked", ["00001AAAA", "00002BBBB", "00003CCCC", "00004DDDD", "30D4EEEE1"])
 def test_every_hop_shows_the_same_tree(dsn: str, asked: str) -> None:
-    land(dsn, *THREE_HOSTS)
+    land_all(dsn, *THREE_HOSTS)
 
     found = tree_of(dsn, asked)
 
@@ -127,7 +116,7 @@ def test_every_hop_shows_the_same_tree(dsn: str, asked: str) -> None:
 
 def test_an_id_that_two_hosts_have_belongs_to_the_relay(dsn: str) -> None:
     reply = "250 2.0.0 Ok: queued as 00003CCCC"
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         arrival(2, "mx2", "00003CCCC"),
@@ -142,7 +131,7 @@ def test_an_id_that_two_hosts_have_belongs_to_the_relay(dsn: str) -> None:
 
 def test_two_mails_that_fit_equally_are_said(dsn: str) -> None:
     reply = "250 2.0.0 Ok: queued as 00003CCCC"
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         arrival(2, "mx2", "00003CCCC"),
@@ -162,7 +151,7 @@ def test_two_mails_that_fit_equally_are_said(dsn: str) -> None:
 
 def test_a_foreign_servers_id_that_is_one_of_ours_is_no_link(dsn: str) -> None:
     reply = "250 2.0.0 Ok: queued as 00003CCCC"
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         arrival(2, "mx2", "00003CCCC", message="other@a.example"),
@@ -173,7 +162,7 @@ def test_a_foreign_servers_id_that_is_one_of_ours_is_no_link(dsn: str) -> None:
 
 
 def test_without_an_id_the_same_message_on_another_host_is_likely(dsn: str) -> None:
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         arrival(2, "mx2", "00003CCCC", client="mx1.a.example[192.0.2.8]"),
@@ -186,7 +175,7 @@ def test_without_an_id_the_same_message_on_another_host_is_likely(dsn: str) -> N
 
 
 def test_without_an_id_a_filter_that_calls_sendmail_is_likely(dsn: str) -> None:
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         [line(2, "mx1", "pickup", "00002BBBB: uid=65534 from=<s@a.example>"),
@@ -201,7 +190,7 @@ def test_without_an_id_a_filter_that_calls_sendmail_is_likely(dsn: str) -> None:
 
 @pytest.mark.parametrize("second_host", ["mx1", "mx2"])
 def test_a_mail_that_a_client_sends_twice_is_no_hop_of_itself(dsn: str, second_host: str) -> None:
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         arrival(2, second_host, "00003CCCC"),
@@ -222,7 +211,7 @@ NOTICES = {
 @pytest.mark.parametrize("kind", NOTICES)
 def test_a_notice_stands_below_the_mail_that_it_is_about(dsn: str, kind: str) -> None:
     notice = "message-id=<20260301.00002BBBB@mx1>"
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         [
@@ -238,7 +227,7 @@ def test_a_notice_stands_below_the_mail_that_it_is_about(dsn: str, kind: str) ->
 
 
 def test_a_requeued_mail_stands_below_what_it_was(dsn: str) -> None:
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA"),
         [line(2, "mx1", "pickup", "00002BBBB: uid=102 from=<s@a.example> orig_id=00001AAAA"),
@@ -252,7 +241,7 @@ def test_a_requeued_mail_stands_below_what_it_was(dsn: str) -> None:
 
 
 def test_mails_that_name_each_other_are_no_endless_circle(dsn: str) -> None:
-    land(
+    land_all(
         dsn,
         arrival(1, "mx1", "00001AAAA", more=", orig_queue_id=00003CCCC"),
         arrival(1, "mx1", "00003CCCC", more=", orig_queue_id=00001AAAA"),
@@ -270,7 +259,7 @@ def test_a_list_with_more_recipients_than_fit_is_cut_and_says_so(dsn: str) -> No
                f"250 Ok: queued as 00002{number:04X}", to=f"r{number}@b.example")[:1]
         for number in range(310)
     ]  # fmt: skip
-    land(dsn, arrival(1, "mx1", "00001AAAA"), *each)
+    land_all(dsn, arrival(1, "mx1", "00001AAAA"), *each)
 
     found = tree_of(dsn, "00001AAAA")
 

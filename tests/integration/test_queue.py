@@ -10,7 +10,7 @@ from posttrail_answers.queue import groups, waiting
 from posttrail_answers.queue_compare import COMING, GONE, MAILDROP, Queued, compare, read
 
 from posttrail.errors import BadInput
-from tests.integration.test_trace import land
+from tests.landed import land
 from tests.program import environment, run, run_well
 
 pytestmark = pytest.mark.postgres

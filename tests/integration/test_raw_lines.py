@@ -1,9 +1,5 @@
 """Raw lines of a mail from a real Kafka, and what is said where they are gone."""
 
-from collections.abc import Sequence
-from contextlib import closing
-
-import psycopg2
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -12,10 +8,9 @@ from posttrail_answers.database import reading
 from posttrail_answers.proofs import proven
 from posttrail_answers.timeline import Timeline
 from posttrail_answers.trace import trails
-from posttrail_processors.lines import Rules, read_line
-from posttrail_sinks.writer import Writer
 
 from posttrail import config, topics
+from tests.landed import land
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
@@ -31,19 +26,6 @@ LINES = [
     f"{HEAD}.400000+00:00 mx postfix/lmtp[4]: {ID}: to=<b@a.example>, relay=x, delay=0,{REST}",
     f"{HEAD}.410000+00:00 mx postfix/qmgr[3]: {ID}: removed",
 ]
-
-
-def land(dsn: str, lines: Sequence[str]) -> None:
-    facts = [
-        fact
-        for offset, line in enumerate(lines)
-        for fact in read_line(line.encode(), (0, offset), Rules()).facts
-    ]
-    writer = Writer()
-    with closing(psycopg2.connect(dsn)) as connection:
-        writer.prepare_connection(connection)
-        with connection, connection.cursor() as cursor:
-            writer.write(cursor, writer.prepare(facts))
 
 
 def look(dsn: str, bootstrap: str, prefix: str) -> Timeline:
@@ -64,7 +46,7 @@ def raw(kafka: str, prefix: str) -> str:
 
 
 def test_every_step_has_its_line_while_kafka_keeps_it(dsn: str, kafka: str, raw: str) -> None:
-    land(dsn, LINES)
+    land(dsn, [line.encode() for line in LINES])
 
     found = look(dsn, kafka, raw)
 
@@ -85,7 +67,7 @@ def test_every_step_has_its_line_while_kafka_keeps_it(dsn: str, kafka: str, raw:
 def test_lines_that_kafka_no_longer_keeps_are_said(
     dsn: str, kafka: str, raw: str, admin: AdminClient
 ) -> None:
-    land(dsn, LINES)
+    land(dsn, [line.encode() for line in LINES])
     gone = TopicPartition(topics.RAW.full_name(raw), 0, 3)
     for deleted in admin.delete_records([gone]).values():
         deleted.result(30)
@@ -101,7 +83,7 @@ def test_a_mail_with_too_many_lines_does_not_blame_kafka(
 ) -> None:
     monkeypatch.setattr(proofs, "MOST_LINES", 3)
     monkeypatch.setattr(proofs, "_FIRST", 1)
-    land(dsn, LINES)
+    land(dsn, [line.encode() for line in LINES])
 
     found = look(dsn, kafka, raw)
 
@@ -110,7 +92,7 @@ def test_a_mail_with_too_many_lines_does_not_blame_kafka(
 
 
 def test_the_tables_alone_are_enough_while_kafka_is_away(dsn: str) -> None:
-    land(dsn, LINES)
+    land(dsn, [line.encode() for line in LINES])
 
     found = look(dsn, "127.0.0.1:1", "")
 

@@ -14,7 +14,7 @@ from posttrail_answers.report import hourly, make
 from posttrail_answers.report_records import Narrowed, Period, Report, Totals
 
 from tests.fix_stack import SAMPLE
-from tests.integration.test_trace import land
+from tests.landed import land
 from tests.missing import missing
 from tests.program import environment, run_well
 

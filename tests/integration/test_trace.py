@@ -4,14 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
-import psycopg2
 import pytest
-from posttrail_processors.lines import Rules, read_line
-from posttrail_sinks.writer import Writer
+
+from tests.landed import land
 
 pytestmark = pytest.mark.postgres
 
@@ -30,19 +27,6 @@ def canonical(line: str) -> bytes:
     """A line of the talk as the producer writes it."""
     clock, rest = line[7:15], line[16:]
     return f"2019-11-27T{clock}+00:00 {rest}".encode()
-
-
-def land(dsn: str, lines: Sequence[bytes]) -> None:
-    facts = [
-        fact
-        for offset, line in enumerate(lines)
-        for fact in read_line(line, (0, offset), Rules()).facts
-    ]
-    writer = Writer()
-    with closing(psycopg2.connect(dsn)) as connection:
-        writer.prepare_connection(connection)
-        with connection, connection.cursor() as cursor:
-            writer.write(cursor, writer.prepare(facts))
 
 
 def trace(dsn: str, *arguments: str, zone: str = "UTC") -> subprocess.CompletedProcess[str]:

@@ -1,13 +1,4 @@
 -- Statement triggers with transition tables: one INSERT for all rows that a statement changed.
-SET LOCAL lock_timeout = '10s';
-
-DROP TRIGGER IF EXISTS events_made ON delivery_from;
-DROP TRIGGER IF EXISTS events_updated ON delivery_from;
-DROP TRIGGER IF EXISTS events_gone ON delivery_from;
-DROP TRIGGER IF EXISTS events_made ON delivery_to;
-DROP TRIGGER IF EXISTS events_updated ON delivery_to;
-DROP TRIGGER IF EXISTS events_gone ON delivery_to;
-
 CREATE TRIGGER events_made AFTER INSERT ON delivery_from
 REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION mark_mails();
 CREATE TRIGGER events_updated AFTER UPDATE ON delivery_from
