@@ -21,7 +21,6 @@ from posttrail_answers.search_sql import (
     conditions,
     match,
     parameters,
-    refusal_texts,
 )
 from posttrail_answers.search_walk import Walker
 from posttrail_answers.words import Word
@@ -115,8 +114,15 @@ def read_cursor(text: str) -> After:
     return found
 
 
-def find(opened: connection, query: Query, *, after: str | None = None, limit: int = 50) -> Page:
+def find(
+    opened: connection, query: Query, *, after: str | None = None, limit: int = 50,
+    own: tuple[str, ...] = (),
+) -> Page:  # fmt: skip
     """One page; `limit` results at most.
+
+    Args:
+        opened: what it may see decides PostgreSQL.
+        own: the domains whose mails it may see, lower case: a short way to them. None: it sees all.
 
     Raises:
         BadInput: `after` is no cursor, or the query holds a NUL, which no text in PostgreSQL has.
@@ -125,13 +131,9 @@ def find(opened: connection, query: Query, *, after: str | None = None, limit: i
     if any("\0" in value for value in msgspec.structs.astuple(query) if isinstance(value, str)):
         raise BadInput("a search cannot hold the character NUL")
     begin = None if after is None else read_cursor(after)
-    keys: _Keys = {
-        (t, True, tuple(key)) for t, *key in Walker(opened, query, begin, limit + 1).first_keys()
-    }
-    for text in refusal_texts(query, begin):
-        with opened.cursor() as cursor:
-            cursor.execute(text, parameters(query, begin, limit + 1))
-            keys |= {(t, False, (line_id,)) for t, line_id in cursor}
+    walker = Walker(opened, query, begin, limit + 1, own)
+    keys: _Keys = {(t, True, tuple(key)) for t, *key in walker.first_keys()}
+    keys |= {(t, False, (line_id,)) for t, line_id in walker.first_refusals()}
     newest = [After(*key) for key in sorted(keys, key=_place, reverse=True)]
     shown = newest[:limit]
     more = cursor_text(shown[-1]) if len(newest) > limit else None

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from posttrail_answers.database import sql
 from posttrail_answers.words import STATUSES, Word
@@ -63,6 +64,8 @@ class Walk(msgspec.Struct, frozen=True):
     """Texts that hold for the walked rows, too: host, time, where the last page ended."""
     tested: tuple[str, ...]
     """Texts of what the rows on the way must fulfil."""
+    value: str | None = None
+    """What `along` compares with, where it is not a field of the search: `%(value)s`."""
 
     @property
     def gathered(self) -> bool:
@@ -134,7 +137,7 @@ def _is_network(text: str) -> bool:
 def parameters(query: Query, after: After | None, limit: int) -> dict[str, Any]:
     """Values for every piece; those that a branch does not name are not used."""
     bare = (query.message_id or "").strip("<>")
-    values = msgspec.structs.asdict(query) | {
+    values = structs.asdict(query) | {
         "sender": "" if query.sender == "<>" else query.sender,
         "domain": (query.domain or "").removeprefix("@"),
         "message_ids": [query.message_id, bare, f"<{bare}>"],
@@ -205,23 +208,41 @@ def clauses(query: Query) -> Iterator[Clause]:
         yield Clause((*mail, *domain, "from.status"), ())
 
 
-def choices(query: Query, after: After | None, clause: Clause) -> list[Choice]:
+_SPLIT = {
+    "to.recipient": ("to.final_recipient", "to.orig_recipient"),
+    "to.domain": ("to.final_domain", "to.orig_domain"),
+}
+"""An address or a domain is looked for in each column on its own: an index gives newest first."""
+_OWN = ("from.own_domain", "to.own_final_domain", "to.own_orig_domain")
+MOST_OWN_DOMAINS = 4
+"""Each costs three walks. Whoever sees more domains goes the ways of those who see all."""
+
+
+def choices(
+    query: Query, after: After | None, clause: Clause, own: tuple[str, ...] = ()
+) -> list[Choice]:
     """The ways to the mails of a clause, what may be shortest first; never none.
 
-    A condition that few mails fulfil leaves no choice. An address or a domain is looked for on its
-    own in either column of recipients: each index gives newest first.
+    A condition that few mails fulfil leaves no choice.
+
+    Args:
+        own: the domains whose mails are seen; none: every mail is.
     """
     has = (*clause.mail, *clause.recipient)
     few = [name for name in FEW if name in has]
-    known = few[:1] or [name for name in (*ORDERED, *GATHERED) if name in has] or [""]
-    split = {
-        "to.recipient": ("to.final_recipient", "to.orig_recipient"),
-        "to.domain": ("to.final_domain", "to.orig_domain"),
-    }
-    return [
-        tuple(_walk(query, after, clause, name, along) for along in split.get(name, (name,)))
-        for name in known
-    ]
+    if few:
+        return [_ways(query, after, clause, few[0])]
+    ordered = [_ways(query, after, clause, name) for name in ORDERED if name in has]
+    if 0 < len(own) <= MOST_OWN_DOMAINS:
+        walks = [_walk(query, after, clause, name, name) for name in _OWN]
+        ordered.append(tuple(structs.replace(walk, value=d) for d in own for walk in walks))
+    gathered = [_ways(query, after, clause, name) for name in GATHERED if name in has]
+    return ordered + gathered or [_ways(query, after, clause, "")]
+
+
+def _ways(query: Query, after: After | None, clause: Clause, name: str) -> Choice:
+    along = _SPLIT.get(name, (name,))
+    return tuple(_walk(query, after, clause, name, each) for each in along)
 
 
 def _walk(query: Query, after: After | None, clause: Clause, name: str, along: str) -> Walk:
@@ -243,15 +264,33 @@ def _walk(query: Query, after: After | None, clause: Clause, name: str, along: s
     return Walk(table, along, tuple(_frame(query, table, after)), tuple(tested))
 
 
-def refusal_texts(query: Query, after: After | None) -> Iterator[str]:
-    """Statements over refusals; together they give every one, some twice."""
+class Refusals(msgspec.Struct, frozen=True):
+    """A statement over refusals, for one stretch of time; `value` as in a walk."""
+
+    text: str
+    value: str | None = None
+
+
+def refusals(query: Query, after: After | None, own: tuple[str, ...] = ()) -> Iterator[Refusals]:
+    """Statements that together give every refusal, some twice; `own` as in `choices`."""
     if any(getattr(query, name) is not None for name in _NO_REFUSAL):
         return
     known = conditions()
     names = ("sender", "recipient", "client", "login")
     action = [] if query.status is None else [known.get(f"noqueue.{query.status}", "false")]
-    domains = ("noqueue.sender_domain", "noqueue.recipient_domain")
-    for domain in [[]] if query.domain is None else [[known[each]] for each in domains]:
-        fixed = [known[name] for name in _names(query, "noqueue", names)]
+    fixed = [known["noqueue.window"], *(known[each] for each in _names(query, "noqueue", names))]
+    for name, value in _refusal_domains(query, own):
+        domain = [known[name]] if name else []
         pieces = [*_frame(query, "noqueue", after), *fixed, *domain, *action]
-        yield sql("search_noqueue").replace("{conditions}", " AND ".join(pieces) or "true")
+        text = sql("search_noqueue").replace("{conditions}", " AND ".join(pieces))
+        yield Refusals(text, value)
+
+
+def _refusal_domains(query: Query, own: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    """Each side has its index: one statement for the sender's domain, one for the recipient's."""
+    if query.domain is not None:
+        return [("noqueue.sender_domain", None), ("noqueue.recipient_domain", None)]
+    if not 0 < len(own) <= MOST_OWN_DOMAINS:
+        return [("", None)]
+    sides = ("noqueue.own_sender_domain", "noqueue.own_recipient_domain")
+    return [(side, domain) for domain in own for side in sides]

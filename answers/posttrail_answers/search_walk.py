@@ -21,6 +21,7 @@ from posttrail_answers.search_sql import (
     choices,
     clauses,
     parameters,
+    refusals,
 )
 
 Key = tuple[datetime, str, str, str]
@@ -37,9 +38,17 @@ _INSTANT = timedelta(microseconds=1)
 class Walker:
     """The mails of one search on one connection."""
 
-    def __init__(self, opened: connection, query: Query, after: After | None, limit: int) -> None:
-        """The first `limit` keys behind `after` are wanted."""
+    def __init__(
+        self, opened: connection, query: Query, after: After | None, limit: int,
+        own: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """The first `limit` keys behind `after` are wanted.
+
+        Args:
+            own: domains whose mails row security lets through; none: it holds nothing back.
+        """
         self._opened = opened
+        self._own = own
         self._query = query
         self._after = after
         self._limit = limit
@@ -49,8 +58,20 @@ class Walker:
         """The first keys of every clause: those of the search are among them."""
         return {key for clause in clauses(self._query) for key in self._of_clause(clause)}
 
+    def first_refusals(self) -> set[tuple[datetime, str]]:
+        """Time and line id of refusals, likewise."""
+        found: set[tuple[datetime, str]] = set()
+        for statement in refusals(self._query, self._after, self._own):
+            keys: set[tuple[datetime, str]] = set()
+            for window in self._stretches():
+                keys |= self._rows(statement.text, value=statement.value, **window)
+                if len(keys) >= self._limit:
+                    break
+            found |= keys
+        return found
+
     def _of_clause(self, clause: Clause) -> set[Key]:
-        known = choices(self._query, self._after, clause)
+        known = choices(self._query, self._after, clause, self._own)
         if len(known) == 1:
             return self._whole(known[0])
         ordered = [choice for choice in known if not choice[0].gathered]
@@ -75,7 +96,7 @@ class Walker:
         """Is it ten times rarer, in the time that the tried rows span? Only then it is gathered."""
         most = max(1, TRIED // 10)
         window = {"window_from": depth, "window_until": "infinity"}
-        ((count,),) = self._rows(walk.text("search_count"), bound=most, **window)
+        ((count,),) = self._walk_rows(walk, "search_count", bound=most, **window)
         return int(count) < most
 
     def _whole(self, choice: Choice) -> set[Key]:
@@ -83,20 +104,20 @@ class Walker:
 
     def _walked(self, walk: Walk) -> set[Key]:
         if walk.along in FEW:
-            return self._rows(walk.text("search_gather"), **_ALWAYS)
+            return self._walk_rows(walk, "search_gather", **_ALWAYS)
         if walk.gathered:
-            return self._by_windows(walk.text("search_gather"))
+            return self._by_windows(walk)
         return self._in_order(walk, None)[0]
 
     def _in_order(self, walk: Walk, bound: int | None) -> tuple[set[Key], datetime | None]:
         """Along an index, at most so many rows of a stretch; with the time of the last one then."""
         keys: set[Key] = set()
         for window in self._stretches():
-            keys |= self._rows(walk.text("search_walk"), bound=bound, **window)
+            keys |= self._walk_rows(walk, "search_walk", bound=bound, **window)
             if len(keys) >= self._limit:
                 break
             if bound is not None:
-                for (depth,) in self._rows(walk.text("search_depth"), bound=bound, **window):
+                for (depth,) in self._walk_rows(walk, "search_depth", bound=bound, **window):
                     return keys, depth
         return keys, None
 
@@ -113,14 +134,14 @@ class Walker:
             until = begin
         yield {"window_from": since or "-infinity", "window_until": until}
 
-    def _by_windows(self, text: str) -> set[Key]:
+    def _by_windows(self, walk: Walk) -> set[Key]:
         """Stretches of time from the newest back, each as long as the last ones let expect."""
         first, end = self._span()
         until, length = end, _FIRST_WINDOW
         keys: set[Key] = set()
         while until > first and len(keys) < self._limit:
             start = max(first, until - length)
-            keys |= self._rows(text, window_from=start, window_until=until)
+            keys |= self._walk_rows(walk, "search_gather", window_from=start, window_until=until)
             wanted = 1.5 * (self._limit - len(keys)) / len(keys) if keys else 24
             length = min(24 * length, max(2 * length, wanted * (end - start)))
             until = start
@@ -138,6 +159,9 @@ class Walker:
         last = min(last, self._end() or last)
         starts = (oldest, self._query.since)
         return max((start for start in starts if start is not None), default=last), last
+
+    def _walk_rows(self, walk: Walk, name: str, **more: Any) -> set[Any]:
+        return self._rows(walk.text(name), value=walk.value, **more)
 
     def _rows(self, text: str, **more: Any) -> set[Any]:
         with self._opened.cursor() as cursor:

@@ -8,10 +8,14 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from posttrail_answers import search_walk
+from posttrail_answers import search_sql, search_walk
 from posttrail_answers.database import reading
 from posttrail_answers.search import Query, Result, find
 from posttrail_answers.words import STATUSES, Word
+from posttrail_sinks.migrate import make_roles
+from posttrail_web.database import Tables
+from posttrail_web.visitors import Visitor
+from psycopg2.extensions import connection
 
 from posttrail.errors import BadInput
 from posttrail.identity import SECOND
@@ -144,19 +148,52 @@ def test_any_combination_finds_what_a_plain_filter_finds(
     """Pages and days are made short, so that ways are compared and stretches are joined."""
     monkeypatch.setattr(search_walk, "TRIED", tried)
     monkeypatch.setattr(search_walk, "STRETCHES", stretches)
-    chance = random.Random()
     with reading(searched) as opened:
-        for query in (_random_query(chance) for _ in range(100)):
-            found: list[int] = []
-            page = find(opened, query, limit=9)
-            found += map(_number, page.results)
-            while page.next_cursor is not None:
-                page = find(opened, query, after=page.next_cursor, limit=9)
-                found += map(_number, page.results)
+        _finds_what_fits(opened, ROWS, 100)
 
-            expected = [row.number for row in ROWS if _fits(row, query)]
-            assert sorted(found) == expected, query
-            assert found == sorted(found, key=lambda n: (n // 2, n), reverse=True), query
+
+@pytest.mark.parametrize(
+    ("own", "tried"),
+    [
+        (("example.com",), search_walk.TRIED),
+        (("example.net", "example.org"), 2),
+        (("example.org", *(f"{n}.example" for n in range(search_sql.MOST_OWN_DOMAINS))), 2),
+        (("a.example",), 2),
+    ],
+)
+def test_a_visitor_finds_what_a_plain_filter_lets_through(
+    searched: str, own: tuple[str, ...], tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_walk, "TRIED", tried)
+    make_roles(searched)
+    visitor = Visitor(name="ann", address="", domains=own)
+    with closing(Tables(searched, 1, 20)) as tables, tables.seen_by(visitor) as opened:
+        _finds_what_fits(opened, [seen for row in ROWS for seen in _seen(row, own)], 30, own)
+
+
+def _seen(row: Row, own: tuple[str, ...]) -> Iterator[Row]:
+    """The mail with all recipients of an own sender, else with the own recipients; or nothing."""
+    by_sender = _domain(row.fields["sender"]) in own
+    recipients = tuple(r for r in row.recipients if by_sender or _domain(r[0]) in own)
+    if recipients:
+        yield msgspec.structs.replace(row, recipients=recipients)
+
+
+def _finds_what_fits(
+    opened: connection, rows: list[Row], searches: int, own: tuple[str, ...] = ()
+) -> None:
+    """So many random searches, page by page."""
+    chance = random.Random()
+    for query in (_random_query(chance) for _ in range(searches)):
+        found: list[int] = []
+        page = find(opened, query, limit=9, own=own)
+        found += map(_number, page.results)
+        while page.next_cursor is not None:
+            page = find(opened, query, after=page.next_cursor, limit=9, own=own)
+            found += map(_number, page.results)
+
+        assert sorted(found) == [row.number for row in rows if _fits(row, query)], query
+        assert found == sorted(found, key=lambda n: (n // 2, n), reverse=True), query
 
 
 def test_pages_have_no_gap_and_no_repeat_while_mails_arrive(searched: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from posttrail_answers import words
 from posttrail_answers.gaps import Gap
 from posttrail_answers.search import cursor_text, read_cursor
-from posttrail_answers.search_sql import After, Query, choices, clauses, refusal_texts
+from posttrail_answers.search_sql import After, Query, choices, clauses, refusals
 from posttrail_answers.times import moment
 from posttrail_answers.words import Word
 
@@ -98,7 +98,7 @@ def test_what_was_typed_stands_in_no_statement() -> None:
         for walk in choice
     ]
     texts = [walk.text("search_walk") for walk in walks]
-    texts += [text for query in asked for text in refusal_texts(query, None)]
+    texts += [each.text for query in asked for each in refusals(query, None)]
 
     assert texts
     assert not any("DROP" in text for text in texts)

@@ -64,17 +64,16 @@ class Asker:
         self._visitor = visitor
 
     def search(self, query: Query, after: str | None, limit: int, *, quiet: bool = False) -> Page:
-        """One page of results. A visitor of one domain searches by its index.
+        """One page of results.
 
         Args:
             quiet: the same look again and again; it is written down when it finds something.
         """
-        if len(self._visitor.domains) == 1 and query.domain is None and not self._all:
-            query = msgspec.structs.replace(query, domain=self._visitor.domains[0])
+        own = () if self._all else self._visitor.domains
         asked = {k: v for k, v in msgspec.structs.asdict(query).items() if v is not None}
 
         def look(opened: connection) -> Page:
-            return search.find(opened, query, after=after, limit=limit)
+            return search.find(opened, query, after=after, limit=limit, own=own)
 
         return self._looked("live" if quiet else "search", asked, look, _results, quiet=quiet)
 

@@ -1,4 +1,4 @@
--- Behind queue_rest.sql: by destination and reason; codes and server names left out.
+-- Behind queue_rest.sql: by destination and reason; codes, server names and the address in front left out.
 SELECT jsonb_build_object(
     'destination', destination, 'reason', reason, 'recipients', count(*), 'oldest', min(born)
 )
@@ -6,7 +6,8 @@ FROM (
     SELECT
         born, coalesce(lower(substring(recipient FROM '@([^@]+)$')), recipient, '') AS destination,
         CASE WHEN state = 'deferred' THEN left(regexp_replace(
-            coalesce(reason, ''), '^(host \S+ (said|refused to talk to me): )?([0-9]{3}[- ])?', ''
+            coalesce(reason, ''),
+            '^(host \S+ (said|refused to talk to me): )?([0-9]{3}[- ])?([0-9.]+ )?(<[^>]*>: )?', '\4'
         ), 200) ELSE state || coalesce(': ' || reason, '') END AS reason
     FROM rest
 ) AS each

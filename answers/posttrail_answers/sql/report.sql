@@ -72,7 +72,8 @@ refusal_kind AS (
 reason AS (
     SELECT
         status, left(regexp_replace(
-            response, '^(host \S+ (said|refused to talk to me): )?([0-9]{3}[- ])?', ''
+            response,
+            '^(host \S+ (said|refused to talk to me): )?([0-9]{3}[- ])?([0-9.]+ )?(<[^>]*>: )?', '\4'
         ), 200) AS reason, sum(times) AS count
     FROM attempt WHERE status IN ('deferred', 'bounced')
     GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %(top)s

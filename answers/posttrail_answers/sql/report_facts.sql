@@ -74,7 +74,9 @@ refusal AS MATERIALIZED (
             OR lower(substring(n.sender FROM '@([^@]+)$')) = ANY (%(domains)s::text[])
             OR lower(substring(n.recipient FROM '@([^@]+)$')) = ANY (%(domains)s::text[]))
     UNION ALL
-    SELECT r.t, 'reject', 'RCPT', NULL, r.dsn, coalesce(r.response, '')
+    SELECT
+        r.t, 'reject', 'RCPT', substring(r.response FROM '^([0-9]{3}) '), r.dsn,
+        regexp_replace(coalesce(r.response, ''), '^[0-9]{3} ([0-9.]+ )?', '')
     FROM recipient AS r
     WHERE r.status = 'rejected' AND r.t >= %(since)s AND r.t < %(until)s
     UNION ALL
