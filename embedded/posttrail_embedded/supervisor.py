@@ -49,7 +49,7 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        stages: Mapping[str, Sequence[str]],
+        stages: Callable[[], Mapping[str, Sequence[str]]],
         prepare: Sequence[Step],
         is_ready: Callable[[], bool],
     ) -> None:
@@ -57,7 +57,7 @@ class Supervisor:
 
         Args:
             settings: which servers are ours to start: those that it does not name.
-            stages: name -> command.
+            stages: name -> command; asked once the steps are done.
             prepare: steps once the servers answer and before the stages start.
             is_ready: whether the stages do their work.
         """
@@ -119,7 +119,7 @@ class Supervisor:
             act()
         self._step("starting the stages")
         cleanup.callback(lambda: stop_all(self._stages))
-        for name, command in self._commands.items():
+        for name, command in self._commands().items():
             self._stages.append(Kept(name, program(command, self._log_file(name))))
         self._tell()
         self._wait_until_ready()

@@ -32,6 +32,26 @@ def off(dsn: str) -> None:
     _run(dsn, "forget_marks", None)
 
 
+def is_on(dsn: str) -> bool:
+    """Whether changes are marked.
+
+    Raises:
+        Unreachable, NotReady: as above.
+    """
+    try:
+        with (
+            closing(connect(dsn)) as connection,
+            understood(),
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(sql("is_on"))
+            (found,) = cursor.fetchone() or (False,)
+            return bool(found)
+    except Retry as error:
+        raise Unreachable(str(error)) from None
+
+
 def _run(dsn: str, name: str, marks: dict[str, datetime] | None) -> int:
     try:
         with (

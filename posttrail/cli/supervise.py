@@ -29,7 +29,7 @@ def supervise(
     logs.set_up(settings.logs)
     Supervisor(
         settings,
-        _stages(processors, sinks),
+        lambda: _stages(settings, processors, sinks),
         [
             ("making the topics", lambda: _topics(settings)),
             ("making the tables", lambda: _tables(settings)),
@@ -38,9 +38,15 @@ def supervise(
     ).run()
 
 
-def _stages(processors: int, sinks: int) -> dict[str, Sequence[str]]:
+def _stages(settings: Settings, processors: int, sinks: int) -> dict[str, Sequence[str]]:
+    """Those that are asked for; what publishes events, where they are switched on."""
+    from posttrail_events.switch import is_on
+
     named = {f"processor-{number}": "process" for number in range(1, processors + 1)}
     named |= {f"sink-{number}": "sink" for number in range(1, sinks + 1)}
+    if is_on(config.dsn(settings)):
+        named |= {"events": "events"}
+        named |= {"webhooks": "webhooks"} if settings.webhooks.targets else {}
     return {name: (*PROGRAM, command) for name, command in named.items()}
 
 

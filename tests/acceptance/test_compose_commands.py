@@ -92,10 +92,13 @@ def test_every_command_of_the_compose_file_works(servers: dict[str, str], tmp_pa
     growing.write_bytes(TALK.read_bytes())
     job("topics", servers)
     job("migrate", servers)
+    job("events-on", servers)
+    settings = targets(tmp_path)
 
     with ExitStack() as running:
-        for service in ("processor", "sink", "watch"):
-            running.enter_context(healthy(service, servers, tmp_path / f"{service}.log"))
+        for service in ("processor", "sink", "watch", "events", "webhooks"):
+            given = servers | settings if service == "webhooks" else servers
+            running.enter_context(healthy(service, given, tmp_path / f"{service}.log"))
         follow = healthy(
             "producer-follow",
             servers,
@@ -105,6 +108,20 @@ def test_every_command_of_the_compose_file_works(servers: dict[str, str], tmp_pa
         running.enter_context(follow)
         job("producer-file", servers, {"/log": str(SAMPLE)})
         eventually(lambda: _rows(servers) > 1000, 60)
+
+
+def targets(directory: Path) -> dict[str, str]:
+    """What lies in the directory that is mounted for the webhooks."""
+    secret = directory / "shop.secret"
+    secret.write_text("4f5c")
+    file = directory / "posttrail.toml"
+    file.write_text(f"""[[webhooks.targets]]
+name = "shop"
+url = "https://shop.example.com/"
+domains = ["nobody.example"]
+secret_file = "{secret}"
+""")
+    return {"POSTTRAIL_CONFIG": str(file)}
 
 
 def _rows(servers: dict[str, str]) -> int:
@@ -127,5 +144,5 @@ def test_every_service_of_ours_is_among_them() -> None:
 
     assert ours == {
         "topics", "migrate", "processor", "sink", "producer-file", "producer-follow",
-        "producer-journal", "status", "watch",
+        "producer-journal", "status", "watch", "events-on", "events", "webhooks",
     }  # fmt: skip

@@ -20,6 +20,10 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 START_S = 90
+TARGET = {
+    "name": "shop", "url": "https://shop.example.com/", "secret": "4f5c",
+    "domains": ["nobody.example"],
+}  # fmt: skip
 
 
 def processes_of(home: Path) -> list[str]:
@@ -115,7 +119,9 @@ def test_a_stage_that_dies_is_started_again(env: dict[str, str], home: Path) -> 
 def test_a_start_ends_what_a_killed_supervisor_and_its_guards_left(
     env: dict[str, str], home: Path
 ) -> None:
+    """And it starts with all the rest what publishes events, if they were switched on before."""
     run_well("up", "--detach", env=env)
+    run_well("events", "on", env=env)
     state = json.loads((home / "run" / "state.json").read_bytes())
     guards = [member["pid"] for member in (*state["servers"], *state["stages"])]
     orphans = [each for guard in guards for each in psutil.Process(guard).children()]
@@ -123,10 +129,14 @@ def test_a_start_ends_what_a_killed_supervisor_and_its_guards_left(
         os.kill(pid, signal.SIGKILL)
     assert len([each for each in orphans if each.is_running()]) == 4
 
-    run_well("up", "--detach", env=env)
+    run_well("up", "--detach", env={**env, "POSTTRAIL_WEBHOOKS__TARGETS": json.dumps([TARGET])})
 
     assert [each for each in orphans if each.is_running()] == []
-    assert [stage["up"] for stage in status(env)["stages"]] == [True, True]
+    assert [(stage["name"], stage["up"]) for stage in status(env)["stages"]] == [
+        ("processor-1", True), ("sink-1", True), ("events", True), ("webhooks", True),
+    ]  # fmt: skip
+    eventually(lambda: "this worker publishes" in (home / "logs" / "events.log").read_text(), 30)
+    run_well("events", "off", env=env)
 
 
 def test_a_start_that_fails_leaves_nothing_behind(env: dict[str, str], home: Path) -> None:

@@ -33,7 +33,7 @@ def test_what_runs_on_is_watched_and_what_is_a_job_ends(service: str) -> None:
     assert restarts == ("healthcheck" in SERVICES[service])
 
 
-@pytest.mark.parametrize("service", ["processor", "sink"])
+@pytest.mark.parametrize("service", ["processor", "sink", "events", "webhooks"])
 def test_stages_can_be_scaled(service: str) -> None:
     """A name or a port of its own would allow one of it only."""
     assert not {"container_name", "ports", "hostname"} & SERVICES[service].keys()
@@ -52,7 +52,8 @@ def test_our_services_run_with_few_rights(service: str) -> None:
 def test_every_variable_is_a_setting(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     environment: dict[str, Any] = SERVICES[service]["environment"]
     for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+        if name != "POSTTRAIL_CONFIG":  # a file that is not here
+            monkeypatch.setenv(name, value)
 
     assert config.load().kafka.bootstrap == "kafka:9092"
 
@@ -60,8 +61,27 @@ def test_every_variable_is_a_setting(service: str, monkeypatch: pytest.MonkeyPat
 def test_a_stage_starts_after_topics_and_tables_are_made() -> None:
     for service in (
         "processor", "sink", "watch", "producer-file", "producer-follow", "producer-journal",
+        "webhooks",
     ):  # fmt: skip
         assert SERVICES[service]["depends_on"] == {
             "topics": {"condition": "service_completed_successfully"},
             "migrate": {"condition": "service_completed_successfully"},
         }
+
+
+def test_events_start_after_they_are_switched_on_and_only_for_who_wants_them() -> None:
+    """Without `posttrail events on` the worker would start again and again."""
+    before = SERVICES["events"]["depends_on"]
+
+    assert before.keys() == {"topics", "migrate", "events-on"}
+    assert SERVICES["events-on"]["command"] == ["events", "on"]
+    assert SERVICES["events-on"]["profiles"] == SERVICES["events"]["profiles"] == ["events"]
+    assert SERVICES["webhooks"]["profiles"] == ["webhooks"]
+
+
+def test_webhooks_find_their_targets_in_a_directory_of_the_host() -> None:
+    found = SERVICES["webhooks"]
+
+    assert found["volumes"] == ["./webhooks:/settings:ro"]
+    assert found["environment"]["POSTTRAIL_CONFIG"] == "/settings/posttrail.toml"
+    assert found["environment"].items() > SERVICES["sink"]["environment"].items()

@@ -23,7 +23,12 @@ def documents(path: Path) -> list[Document]:
 
 
 KUSTOMIZATION = documents(MANIFESTS / "kustomization.yaml")[0]
-FILES = [MANIFESTS / name for name in KUSTOMIZATION["resources"]]
+EVENTS = MANIFESTS / "events"
+COMPONENT = documents(EVENTS / "kustomization.yaml")[0]
+FILES = [
+    *(MANIFESTS / name for name in KUSTOMIZATION["resources"]),
+    *(EVENTS / name for name in COMPONENT["resources"]),
+]
 ALL = [each for path in FILES for each in documents(path)]
 WORKLOADS = [each for each in ALL if each["kind"] in ("Deployment", "Job")]
 DEPLOYMENTS = [each for each in ALL if each["kind"] == "Deployment"]
@@ -61,21 +66,33 @@ def test_a_field_with_a_wrong_name_would_be_noticed() -> None:
 
 
 def test_every_manifest_is_applied() -> None:
-    left_out = {path.name for path in MANIFESTS.glob("*.yaml")} - {path.name for path in FILES}
+    left_out = {*MANIFESTS.rglob("*.yaml")} - {*FILES}
 
-    assert left_out == {"kustomization.yaml", "secret.example.yaml"}
+    assert {str(path.relative_to(MANIFESTS)) for path in left_out} == {
+        "kustomization.yaml", "secret.example.yaml", "events/kustomization.yaml",
+    }  # fmt: skip
+
+
+def test_delivery_events_are_for_who_switches_them_on() -> None:
+    """Without `posttrail events on` their pods would start again and again."""
+    line = "# components:\n#   - events\n"
+
+    assert COMPONENT["kind"] == "Component"
+    assert "components" not in KUSTOMIZATION
+    assert line in (MANIFESTS / "kustomization.yaml").read_text()
 
 
 def command(workload: Document) -> str:
-    (found,) = container(workload)["args"]
-    return str(found)
+    return str(container(workload)["args"][0])
 
 
 def test_pods_run_commands_that_exist() -> None:
     known = set(getattr(typer.main.get_command(app), "commands", {}))
 
     assert {command(each) for each in WORKLOADS} <= known
-    assert {command(each) for each in DEPLOYMENTS} >= {"process", "sink", "watch", "web"}
+    assert {command(each) for each in DEPLOYMENTS} >= {
+        "process", "sink", "watch", "web", "events", "webhooks",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=named)
@@ -162,6 +179,21 @@ def test_the_web_page_has_settings_secrets_and_a_port_of_its_own(
     assert {Path(str(name)).name for name in files} <= secret_keys("posttrail-web")
     assert container(web)["ports"] == [{"name": "https", "containerPort": found.port}]
     assert container(web)["env"][0]["value"].endswith("/posttrail-web.toml")
+
+
+def test_webhooks_have_settings_and_secrets_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTTRAIL_CONFIG", str(EVENTS / "posttrail-webhooks.toml"))
+    found = config.load()
+    (webhooks,) = (each for each in DEPLOYMENTS if each["metadata"]["name"] == "webhooks")
+    volumes = {each["name"]: each for each in pod(webhooks)["volumes"]}
+
+    files = [found.kafka.password_file, *(each.secret_file for each in found.webhooks.targets)]
+    assert len(files) == 2
+    assert {Path(str(name)).name for name in files} <= secret_keys("posttrail-webhooks")
+    assert (found.metrics.port, found.metrics.address) == (9100, "0.0.0.0")
+    assert volumes["secrets"]["secret"]["secretName"] == "posttrail-webhooks"
+    assert [each["name"] for each in COMPONENT["configMapGenerator"]] == ["posttrail-webhooks"]
+    assert volumes["settings"]["configMap"]["name"] == "posttrail-webhooks"
 
 
 def test_ports_to_the_servers_are_open() -> None:
