@@ -27,23 +27,31 @@ def text(first: int, end: int) -> bytes:
 class Followed:
     """A producer of `patterns` whose every batch is committed at once, until `crash`."""
 
-    def __init__(self, *patterns: object, times: Times = Times()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        *patterns: object,
+        times: Times = Times(),  # noqa: B008
+        host: str = "producer.example",
+        positions: dict[str, bytes] | None = None,
+    ) -> None:
+        """`positions`: as other producers left them, and shared with them from now on."""
         self.lines: list[bytes] = []
-        self._positions: dict[str, bytes] = {}
+        self.positions = {} if positions is None else positions
+        self._host = host
         self._patterns = [str(pattern) for pattern in patterns]
         self._times = times
         self._start()
 
     def _start(self) -> None:
-        settings = config.load(producer={"host": "producer.example"})
+        settings = config.load(producer={"host": self._host})
         self._source = FileFollow(self._patterns, settings, self._times)
-        self._source.resume(self._positions)
+        self._source.resume(dict(self.positions))
 
     def read(self) -> None:
         """All that is there now."""
         while (batch := self._source.read(1000)).positions:
             self.lines += [value for _, value in batch.records]
-            self._positions |= batch.positions
+            self.positions |= batch.positions
 
     def read_and_lose(self) -> None:
         """One batch that is read and never committed; then the producer starts again."""

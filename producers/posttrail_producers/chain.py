@@ -149,7 +149,9 @@ class Chain:
         ours = [
             place
             for place in places(self._scope.positions)
-            if place.position.modified and family(Path(place.position.path)) == self.live
+            if place.position.modified
+            and place.position.host == self._scope.host
+            and family(Path(place.position.path)) == self.live
         ]
         return max(ours, key=lambda place: place.position.modified, default=None)
 
@@ -252,9 +254,8 @@ class Chain:
             place = unread(str(reading.opened.path), head, state, self._scope.positions)
         with reading.opened.text(place.position.offset) as file:
             place = whole_line(place, file.read(1))
-        position = replace(
-            place.position, path=str(reading.opened.path), inode=reading.opened.inode
-        )
+        path, inode = str(reading.opened.path), reading.opened.inode
+        position = replace(place.position, path=path, inode=inode, host=self._scope.host)
         offset = position.offset
         if reading.opened.compression is None and reading.opened.size() < offset:
             return self._shortened(reading, Place(place.key, position), head)

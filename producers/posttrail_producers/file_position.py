@@ -44,6 +44,8 @@ class FilePosition(msgspec.Struct, frozen=True, omit_defaults=True, tag="file"):
     """When the file was written last, as seen by a reader that follows; microseconds since 1970."""
     inode: tuple[int, int] | None = None
     """Device and inode number, as seen by a reader that follows: a copy has others."""
+    host: str = ""
+    """`producer.host` of the reader that follows: the same path is another log on another host."""
     gone: bool = False
     """Nothing more can be read of it, and what is missing was told."""
 

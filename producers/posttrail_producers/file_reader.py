@@ -93,6 +93,7 @@ class FileReader:
             torn=torn,
             modified=self.modified,
             inode=self.position.inode,
+            host=self.position.host,
         )
         for cut in reversed(chunk.cuts):  # from the end, so that the places before stay
             if cut.lost:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from posttrail_producers import chain
@@ -24,7 +25,7 @@ def log(tmp_path: Path) -> Path:
 def follow() -> Iterator[Callable[..., Followed]]:
     started: list[Followed] = []
 
-    def start(*patterns: object, **other: Times) -> Followed:
+    def start(*patterns: object, **other: Any) -> Followed:
         started.append(Followed(*patterns, **other))
         return started[-1]
 
@@ -305,6 +306,25 @@ def test_a_file_that_is_gone_before_it_was_read_is_a_gap_that_is_told_once(
     assert producer.gaps == ["rotated away before it was read"]
     (gap,) = [one for one in producer.lines if b"gap:" in one]
     assert b" mx1 posttrail/producer[" in gap or b" producer.example posttrail/producer[" in gap
+
+
+def test_the_same_path_on_another_host_is_another_log(log: Path, follow: Follow) -> None:
+    """The positions of all hosts stand in one topic."""
+    log.write_bytes(text(0, 10))
+    first = follow(log, host="mx1")
+    first.read()
+    first.stop()
+    left = dict(first.positions)
+    log.unlink()
+    log.write_bytes(text(10, 20))
+    second = follow(log, host="mx2", positions=first.positions)
+    second.read()
+    second.start_again()
+    second.read()
+
+    assert second.numbers == [*range(10, 20)]
+    assert second.gaps == []
+    assert first.positions.items() >= left.items()
 
 
 def test_nuls_of_a_crash_are_no_text(log: Path, follow: Follow) -> None:
