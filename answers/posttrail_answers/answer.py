@@ -1,5 +1,7 @@
 """All about one mail: its timeline with its lines, and its way across hosts. The shape of JSON."""
 
+from collections.abc import Sequence
+
 import msgspec
 from psycopg2.extensions import connection
 
@@ -8,7 +10,7 @@ from posttrail_answers import hops, timeline
 from posttrail_answers.gaps import Gap
 from posttrail_answers.hops import Tree
 from posttrail_answers.proofs import proven
-from posttrail_answers.timeline import MailKey, Step
+from posttrail_answers.timeline import MailKey, Step, Timeline
 from posttrail_answers.trace import Mail, Recipient
 from posttrail_answers.words import Word
 
@@ -29,16 +31,21 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tree: Tree
 
 
-def answer(opened: connection, key: MailKey, settings: Settings | None) -> Answer:
-    """All about one mail; without settings no raw line is asked for.
+def answers(opened: connection, keys: Sequence[MailKey], settings: Settings | None) -> list[Answer]:
+    """All about each of the mails; without settings no raw line is asked for.
 
     Raises:
         posttrail.errors.NotFound: there is no such mail.
     """
-    found = timeline.of(opened, key)
+    found = [timeline.of(opened, key) for key in keys]
     if settings is not None:
         found = proven(settings, found)
+    return [answer(each, hops.tree(opened, each.key)) for each in found]
+
+
+def answer(found: Timeline, tree: Tree) -> Answer:
+    """All about one mail. Pure."""
     return Answer(
         mail=found.mail, recipients=found.recipients, word=found.word, explained=found.explained,
-        steps=found.steps, gaps=found.gaps, missing=found.missing, tree=hops.tree(opened, key),
+        steps=found.steps, gaps=found.gaps, missing=found.missing, tree=tree,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from posttrail.carriers import Head
 from posttrail.config import Settings
 from posttrail.errors import PosttrailError
 from posttrail.records import Origin
-from posttrail_answers.raw_lines import reading_raw
+from posttrail_answers.raw_lines import NEAR, reading_raw
 from posttrail_answers.timeline import Kind, Line, Step, Timeline, in_order
 
 MOST_LINES = 2000
@@ -29,22 +29,55 @@ _OF_SESSION: tuple[tuple[str, Kind, str], ...] = (
 )
 
 
-def proven(settings: Settings, timeline: Timeline) -> Timeline:
-    """The timeline with its lines, as far as Kafka keeps them; `missing` says what is not there."""
-    origins = within_bounds(timeline.origins)
-    if not origins:
-        return _lacking(timeline, "the tables do not name the lines of this mail")
+class Read(msgspec.Struct, frozen=True):
+    """What was read for some mails."""
+
+    lines: Mapping[Origin, str]
+    near: Mapping[Origin, str]
+    """Around the lines by which smtpd gave the mails their ids."""
+    trouble: str | None = None
+    """What ended the reading; what came before is there."""
+
+
+def proven(settings: Settings, timelines: Sequence[Timeline]) -> list[Timeline]:
+    """The timelines with their lines, as far as Kafka keeps them; `missing` says what is not there.
+
+    One consumer reads for all of them, within one bound.
+    """
+    read = _read(settings, timelines)
+    return [shown(timeline, read) for timeline in timelines]
+
+
+def _read(settings: Settings, timelines: Sequence[Timeline]) -> Read:
+    lines: dict[Origin, str] = {}
+    near: dict[Origin, str] = {}
+    asked = {origin for timeline in timelines for origin in within_bounds(timeline.origins)}
+    if not asked:
+        return Read(lines, near)
     try:
         with reading_raw(settings) as raw:
-            found = raw.fetch(origins)
-            opener = _opener(timeline, found)
-            near = {} if opener is None else raw.around(opener)
+            raw.fetch(asked, lines)
+            openers = {_opener(timeline, lines) for timeline in timelines}
+            raw.around({opener for opener in openers if opener is not None}, near)
     except PosttrailError as error:
-        return _lacking(timeline, f"raw lines cannot be shown: {error}")
-    complete = with_lines(timeline, found)
+        return Read(lines, near, str(error))
+    return Read(lines, near)
+
+
+def shown(timeline: Timeline, read: Read) -> Timeline:
+    """One of the timelines with its part of what was read. Pure."""
+    asked = within_bounds(timeline.origins)
+    if not asked:
+        return _lacking(timeline, "the tables do not name the lines of this mail")
+    found = {origin: read.lines[origin] for origin in asked if origin in read.lines}
+    if read.trouble is not None and not found:
+        return _lacking(timeline, f"raw lines cannot be shown: {read.trouble}")
+    complete, opener = with_lines(timeline, found), _opener(timeline, found)
     if opener is not None:
-        complete = with_session(complete, opener, near)
-    reasons = _reasons(len(timeline.origins), len(origins), len(found))
+        complete = with_session(complete, opener, _beside(opener, read.near))
+    reasons = _reasons(len(timeline.origins), len(asked), len(found), read.trouble)
+    if len(found) == len(asked) and opener is not None and opener not in read.near:
+        reasons.append(f"the client's connection cannot be shown: {read.trouble}")
     return _lacking(complete, "; ".join(reasons)) if reasons else complete
 
 
@@ -55,14 +88,22 @@ def within_bounds(origins: Sequence[Origin]) -> Sequence[Origin]:
     return [*origins[:_FIRST], *origins[_FIRST - MOST_LINES :]]
 
 
-def _reasons(known: int, asked: int, found: int) -> list[str]:
-    """Why lines are not shown: there are too many, or Kafka keeps them no longer."""
+def _reasons(known: int, asked: int, found: int, trouble: str | None) -> list[str]:
+    """Why lines are not shown: there are too many, or Kafka does not give them."""
     reasons = []
     if asked < known:
         reasons.append(f"{known - asked} of {known} raw lines are left out: no more are shown")
-    if found < asked:
+    if found < asked and trouble is not None:
+        reasons.append(f"{asked - found} of {asked} raw lines cannot be shown: {trouble}")
+    elif found < asked:
         reasons.append(f"{asked - found} of {asked} raw lines are not in Kafka any more")
     return reasons
+
+
+def _beside(opener: Origin, near: Mapping[Origin, str]) -> dict[Origin, str]:
+    partition, offset = opener
+    origins = ((partition, beside) for beside in range(offset - NEAR, offset + NEAR + 1))
+    return {origin: near[origin] for origin in origins if origin in near}
 
 
 def _lacking(timeline: Timeline, why: str) -> Timeline:
@@ -72,8 +113,8 @@ def _lacking(timeline: Timeline, why: str) -> Timeline:
 def _opener(timeline: Timeline, found: Mapping[Origin, str]) -> Origin | None:
     """The line by which smtpd gave the mail its id."""
     start = f"{timeline.key.queue_id}: client="
-    for origin in sorted(found):
-        head = carriers.split(found[origin])
+    for origin in within_bounds(timeline.origins):
+        head = carriers.split(found[origin]) if origin in found else None
         if head is not None and head.message.startswith(start):
             return origin
     return None

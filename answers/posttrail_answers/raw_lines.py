@@ -1,6 +1,7 @@
 """Raw lines from `maillog.raw` by origin, and those beside them. Bounded in time and in number.
 
-Reads as no member of any group. Knows no mail: which lines matter is the caller's business.
+One consumer for all that is asked for, read in order of the offsets, as no member of any group.
+Knows no mail: which lines matter is the caller's business.
 """
 
 import time
@@ -35,24 +36,26 @@ class RawLines:
         self._end = time.monotonic() + ALL_S
         self._limits: dict[int, tuple[int, int]] = {}
 
-    def fetch(self, origins: Collection[Origin]) -> dict[Origin, str]:
-        """Those of the lines that Kafka still has.
+    def fetch(self, origins: Collection[Origin], found: dict[Origin, str]) -> None:
+        """Put those of the lines that Kafka still has into `found`; they stay there on an error.
 
         Raises:
             Unreachable: no answer in time.
             NotReady: there is no such topic.
         """
         wanted = set(origins)
-        found: dict[Origin, str] = {}
         for partition, first, end in clusters(wanted):
             lines = self.stretch(partition, first, end)
             found |= {origin: text for origin, text in lines.items() if origin in wanted}
-        return found
 
-    def around(self, origin: Origin) -> dict[Origin, str]:
-        """The line and up to NEAR lines before and behind it in its partition."""
-        partition, offset = origin
-        return self.stretch(partition, max(0, offset - NEAR), offset + NEAR + 1)
+    def around(self, origins: Collection[Origin], found: dict[Origin, str]) -> None:
+        """Put the lines and up to NEAR lines before and behind each into `found`.
+
+        Raises:
+            Unreachable, NotReady: as `fetch`.
+        """
+        for partition, first, end in clusters(origins, NEAR):
+            found |= self.stretch(partition, max(0, first - NEAR), end + NEAR)
 
     def stretch(self, partition: int, first: int, end: int) -> dict[Origin, str]:
         """The lines of a partition from offset `first` to before `end`, in order.
@@ -67,7 +70,9 @@ class RawLines:
         self._consumer.assign([TopicPartition(self._topic, partition, first)])
         found: dict[Origin, str] = {}
         while True:
-            for message in self._consumer.consume(AT_ONCE, 0.2):
+            # No more than are wanted: it would wait for as many.
+            at_most = min(AT_ONCE, end - first - len(found))
+            for message in self._consumer.consume(at_most, 0.2):
                 offset = message.offset()
                 if message.error() is not None:
                     if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its name
@@ -109,6 +114,11 @@ def reading_raw(settings: Settings) -> Iterator[RawLines]:
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "log_level": 0,
+            # Few lines here and there: what is fetched ahead is thrown away at the next stretch,
+            # and by default a consumer that has enough waits a second. 80 ms a stretch become 3.
+            "max.partition.fetch.bytes": 262_144,
+            "queued.min.messages": 1,
+            "fetch.queue.backoff.ms": 1,
         }
     )
     try:
@@ -117,11 +127,16 @@ def reading_raw(settings: Settings) -> Iterator[RawLines]:
         consumer.close()
 
 
-def clusters(origins: Collection[Origin]) -> list[tuple[int, int, int]]:
-    """Origins as few stretches (partition, first, end): neighbours are read in one go. Pure."""
+def clusters(origins: Collection[Origin], margin: int = 0) -> list[tuple[int, int, int]]:
+    """Origins as few stretches (partition, first, end): neighbours are read in one go. Pure.
+
+    Args:
+        margin: so much more is read on both sides of a stretch; those that meet then are one.
+    """
     found: list[tuple[int, int, int]] = []
     for partition, offset in sorted(origins):
-        if found and found[-1][0] == partition and offset - found[-1][2] < NEAR:
+        near = found and found[-1][0] == partition
+        if near and offset - found[-1][2] < max(NEAR, 2 * margin):
             found[-1] = partition, found[-1][1], offset + 1
         else:
             found.append((partition, offset, offset + 1))

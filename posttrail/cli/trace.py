@@ -60,7 +60,7 @@ def trace(
 
 
 def _answers(named: str, *, lines: bool) -> "list[Answer]":
-    from posttrail_answers.answer import answer
+    from posttrail_answers.answer import answers
     from posttrail_answers.database import reading
     from posttrail_answers.timeline import key_of
     from posttrail_answers.trace import trails
@@ -68,7 +68,7 @@ def _answers(named: str, *, lines: bool) -> "list[Answer]":
     settings = config.load()
     with reading(config.dsn(settings)) as opened:
         keys = [key_of(trail.mail) for trail in trails(opened, named)]
-        return [answer(opened, key, settings if lines else None) for key in keys]
+        return answers(opened, keys, settings if lines else None)
 
 
 def _show(answers: "list[Answer]", console: Console) -> None:

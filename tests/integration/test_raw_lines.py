@@ -1,9 +1,10 @@
 """Raw lines of a mail from a real Kafka, and what is said where they are gone."""
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from posttrail_answers import proofs, timeline
+from posttrail_answers import proofs, raw_lines, timeline
+from posttrail_answers.answer import answers
 from posttrail_answers.database import reading
 from posttrail_answers.proofs import proven
 from posttrail_answers.timeline import Timeline
@@ -31,8 +32,9 @@ LINES = [
 def look(dsn: str, bootstrap: str, prefix: str) -> Timeline:
     settings = config.load(kafka={"bootstrap": bootstrap, "prefix": prefix}, postgres={"dsn": dsn})
     with reading(dsn) as opened:
-        ((key),) = [timeline.key_of(trail.mail) for trail in trails(opened, ID)]
-        return proven(settings, timeline.of(opened, key))
+        (key,) = [timeline.key_of(trail.mail) for trail in trails(opened, ID)]
+        (found,) = proven(settings, [timeline.of(opened, key)])
+    return found
 
 
 @pytest.fixture
@@ -99,3 +101,52 @@ def test_the_tables_alone_are_enough_while_kafka_is_away(dsn: str) -> None:
     assert found.missing is not None
     assert found.missing.startswith("raw lines cannot be shown: ")
     assert [step.kind for step in found.steps] == ["arrival", "attempt", "removed"]
+
+
+MESSAGE_ID = "<newsletter@a.example>"
+COPIES = 30
+APART = 600
+"""Lines of others between two copies: more than are read in one go."""
+
+
+def newsletter() -> list[bytes]:
+    """The lines of many mails with one message-id, far from each other on maillog.raw."""
+    lines: list[str] = []
+    for copy in range(COPIES):
+        head = f"2019-11-27T16:10:{copy:02}.000{copy:03}+00:00 mx postfix"
+        smtpd, queue_id = f"{head}/smtpd[{copy}]", f"{copy:05X}AAA"
+        lines += [
+            f"{smtpd}: connect from a.example[192.0.2.1]",
+            f"{smtpd}: {queue_id}: client=a.example[192.0.2.1]",
+            f"{head}/cleanup[2]: {queue_id}: message-id={MESSAGE_ID}",
+            *(f"{head}/anvil[9]: statistics: max {number}" for number in range(APART)),
+        ]
+    return [line.encode() for line in lines]
+
+
+def test_the_lines_of_many_mails_come_through_one_consumer(
+    dsn: str, kafka: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_order = {"enable.idempotence": True}
+    producer = Producer({"bootstrap.servers": kafka, **in_order})
+    for line in newsletter():
+        producer.produce(topics.RAW.full_name(prefix), line, partition=0)
+    assert producer.flush(30) == 0
+    land(dsn, newsletter())
+    settings = config.load(kafka={"bootstrap": kafka, "prefix": prefix}, postgres={"dsn": dsn})
+    made: list[dict[str, object]] = []
+
+    def counted(given: dict[str, object]) -> Consumer:
+        made.append(given)
+        return Consumer(given)
+
+    monkeypatch.setattr(raw_lines, "Consumer", counted)
+    with reading(dsn) as opened:
+        keys = [timeline.key_of(trail.mail) for trail in trails(opened, MESSAGE_ID)]
+        found = answers(opened, keys, settings)
+
+    assert len(made) == 1
+    assert len(found) == COPIES
+    assert {each.missing for each in found} == {None}
+    shapes = {tuple((step.kind, len(step.lines)) for step in each.steps) for each in found}
+    assert shapes == {(("connect", 1), ("arrival", 2))}

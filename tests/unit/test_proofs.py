@@ -2,7 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from posttrail_answers.proofs import MOST_LINES, with_lines, with_session, within_bounds
+from posttrail_answers.proofs import (
+    MOST_LINES,
+    Read,
+    shown,
+    with_lines,
+    with_session,
+    within_bounds,
+)
 from posttrail_answers.raw_lines import NEAR, clusters
 from posttrail_answers.timeline import Rows, Timeline, made_of
 from posttrail_answers.trace import Attempt, Mail, Recipient
@@ -101,6 +108,35 @@ def test_the_connection_is_that_of_the_same_process_and_no_later_client() -> Non
     session = [step for step in found.steps if step.kind in {"connect", "tls", "disconnect"}]
     assert [(step.kind, step.lines[0].origin[1]) for step in session] == [
         ("connect", 8), ("tls", 9), ("disconnect", 13),
+    ]  # fmt: skip
+
+
+def test_what_was_read_before_a_trouble_is_shown_with_the_trouble() -> None:
+    some = {origin: text for origin, text in OF_MAIL.items() if origin[1] < 30}
+
+    found = shown(timeline(), Read(some, {}, "no answer"))
+    whole = shown(timeline(), Read(OF_MAIL, {}, "no answer"))
+    nothing = shown(timeline(), Read({}, {}, "no answer"))
+
+    assert found.missing == "3 of 7 raw lines cannot be shown: no answer"
+    assert found.steps[0].lines[0].text == OF_MAIL[0, 10]
+    assert whole.missing == "the client's connection cannot be shown: no answer"
+    assert nothing.missing == "raw lines cannot be shown: no answer"
+    assert nothing.steps == timeline().steps
+
+
+def test_lines_of_another_mail_are_not_shown() -> None:
+    """What was read for all mails holds the lines of each."""
+    others = {(0, 500): line(9, "smtp", "BBBBB: to=<x@b.example>, status=sent (250 ok)")}
+
+    assert shown(timeline(), Read(OF_MAIL | others, LINES)) == shown(
+        timeline(), Read(OF_MAIL, LINES)
+    )
+
+
+def test_stretches_with_a_margin_that_meet_are_one() -> None:
+    assert clusters([(0, 0), (0, 2 * NEAR), (0, 5 * NEAR)], NEAR) == [
+        (0, 0, 2 * NEAR + 1), (0, 5 * NEAR, 5 * NEAR + 1),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from posttrail_answers import gaps, hops, queue, report, search, timeline
-from posttrail_answers.answer import Answer
+from posttrail_answers.answer import Answer, answer
 from posttrail_answers.gaps import Gap
 from posttrail_answers.hops import Tree
 from posttrail_answers.proofs import proven
@@ -46,12 +46,7 @@ class Mail(msgspec.Struct, frozen=True):
     @property
     def answer(self) -> Answer:
         """As `posttrail trace --json` gives it."""
-        found = self.timeline
-        return Answer(
-            mail=found.mail, recipients=found.recipients, word=found.word,
-            explained=found.explained, steps=found.steps, gaps=found.gaps, missing=found.missing,
-            tree=self.tree,
-        )  # fmt: skip
+        return answer(self.timeline, self.tree)
 
 
 class Asker:
@@ -86,7 +81,8 @@ class Asker:
         found = self._looked("mail", msgspec.to_builtins(key), look, lambda _: 1)
         if not lines or not self._all:
             return found
-        return msgspec.structs.replace(found, timeline=proven(self._settings, found.timeline))
+        (timeline_,) = proven(self._settings, [found.timeline])
+        return msgspec.structs.replace(found, timeline=timeline_)
 
     def report(self, period: Period, narrowed: Narrowed) -> Report:
         """All counts of a period."""
