@@ -75,13 +75,14 @@ def erase(dsn: str, address: str, gone_by: datetime, *, dry_run: bool) -> dict[s
         if dry_run:
             connection.rollback()
         else:
-            cursor.execute(query("erase_remember"), given)
+            cursor.execute(query("erase_guard"))
             connection.commit()
     return counts
 
 
 def _erased(cursor: Cursor, given: dict[str, object]) -> dict[str, int]:
     cursor.execute(query("erase_mails"), given)
+    cursor.execute(query("erase_remember"), given)
     counts: dict[str, int] = {}
     for table, step in (*_STEPS, *_of_others(cursor)):
         cursor.execute(query(step), given)

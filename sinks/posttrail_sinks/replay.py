@@ -87,6 +87,8 @@ def _shadow(dsn: str, live: Connection) -> Iterator[Connection]:
     _drop(live)
     try:
         migrate(dsn, SCHEMA)
+        with live, live.cursor() as cursor:
+            replay_tables.erase_as_live(cursor)
         with closing(first_connection(dsn, NAME)) as shadow:
             with shadow, shadow.cursor() as cursor:
                 cursor.execute("SET synchronous_commit = off")

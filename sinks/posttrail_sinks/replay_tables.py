@@ -58,6 +58,11 @@ def note(cursor: Cursor, table: str, rows: Iterable[Iterable[Value]]) -> None:
         copy_in(cursor, statement("replay_copy", table).as_string(cursor), lines)
 
 
+def erase_as_live(cursor: Cursor) -> None:
+    """Have the replay's tables know who was erased, before the first row."""
+    cursor.execute(statement("replay_erased"))
+
+
 def begin(
     cursor: Cursor,
     window: Mapping[int, Extent],

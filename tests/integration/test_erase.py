@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import psycopg2
 import pytest
-from posttrail_sinks.erase import checked, erase
+from posttrail_sinks.erase import checked, erase, pattern
 from posttrail_sinks.retention import Retention, forget
 
 from posttrail.errors import BadInput
@@ -123,6 +124,66 @@ def test_lines_from_before_do_not_bring_an_erased_person_back(store: Store, dsn:
     assert f'"sender": "{BOB.lower()}"' not in text
     assert f'"recipient": "{BOB.lower()}"' not in text
     assert "notbob.builder@example.com" in text
+
+
+def test_a_sink_that_is_set_back_brings_nothing_back(store: Store, dsn: str) -> None:
+    """Line by line: most lines of a mail do not name who sent it."""
+    erase(dsn, BOB, GONE_BY, dry_run=False)
+    before = store.dump()
+
+    for fact in FACTS:
+        store.write([fact])
+
+    assert store.dump() == before
+
+
+def test_tables_that_were_lost_come_back_without_the_erased_person(store: Store, dsn: str) -> None:
+    erase(dsn, BOB, GONE_BY, dry_run=False)
+    before = store.dump()
+
+    store.empty()
+    for fact in FACTS:
+        store.write([fact])
+
+    assert store.dump() == before
+    assert traces(store) == 0
+
+
+def test_a_late_line_of_an_erased_mail_finds_its_mail(store: Store, dsn: str) -> None:
+    """What is kept of its short id tells whose the line is, and nothing of the person."""
+    erase(dsn, BOB, GONE_BY, dry_run=False)
+    sent = FACTS[2]
+    assert isinstance(sent, FromFact)
+
+    store.write([
+        FromFact(
+            t=sent.t + 60 * SECOND, origin=(0, 900), component="qmgr", status="removed",
+            queue_id=sent.queue_id, removed_at=sent.t + 60 * SECOND, **COMMON,
+        )
+    ])  # fmt: skip
+
+    assert store.ask(
+        "SELECT status, sender, client_name, partial FROM delivery_from ORDER BY born LIMIT 1"
+    ) == [("removed", None, None, False)]
+    assert store.ask("SELECT count(*) FROM delivery_from") == [(4,)]
+
+
+def test_texts_are_read_for_an_address_by_its_hash_as_by_itself(store: Store, dsn: str) -> None:
+    addresses = ["bob@example.com", "b+c.d@example.com", "o'brien@example.com", "a/b!c@example.com",
+                 '"b c"@example.com', "b_$c@ex-ample.co.uk", "bäcker@example.com"]  # fmt: skip
+    around = ["{}", "<{}>: no", "x{}", "{}.au", "{}. No", "to={}", "mailto:{},", "{}x {}", "'{}'",
+              "{}@example.org", "-{}-", "({})", "{}{}", "a@example.net {}"]  # fmt: skip
+    for address in addresses:
+        execute(dsn, f"INSERT INTO erased VALUES (erased_digest($${address}$$), now(), now())")
+
+    for address, each in product(addresses, around):
+        text = each.replace("{}", address.upper())
+        ((by_hash, by_itself),) = store.ask(
+            "SELECT without_erased(%(text)s, '2019-01-01'),"
+            " regexp_replace(%(text)s, %(pattern)s, 'erased', 'gi')",
+            {"text": text, "pattern": pattern(address)},
+        )
+        assert by_hash == by_itself, text
 
 
 def test_who_writes_again_later_is_known_again(store: Store, dsn: str) -> None:

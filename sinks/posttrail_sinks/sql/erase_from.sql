@@ -15,5 +15,5 @@ UPDATE delivery_from AS d SET
     helo = CASE WHEN NOT m.sent THEN d.helo END,
     reason = CASE WHEN NOT m.sent THEN d.reason END,
     subject = NULL
-FROM erased_mail AS m
+FROM found_mail AS m
 WHERE d.queue_id = m.queue_id AND d.host = m.host AND d.instance = m.instance AND d.born = m.born

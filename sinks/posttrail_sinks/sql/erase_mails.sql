@@ -1,5 +1,5 @@
 -- The mails of which the person is a sender or a recipient.
-CREATE TEMP TABLE erased_mail ON COMMIT DROP AS
+CREATE TEMP TABLE found_mail ON COMMIT DROP AS
 SELECT queue_id, host, instance, born, bool_or(sent) AS sent
 FROM (
     SELECT queue_id, host, instance, born, true AS sent FROM delivery_from
