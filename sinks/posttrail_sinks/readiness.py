@@ -9,6 +9,7 @@ from importlib.resources import files
 import psycopg2.errors
 
 from posttrail.errors import NotReady, Unreachable
+from posttrail_sinks import online_indexes
 from posttrail_sinks.database import first_connection, understood
 from posttrail_sinks.queries import query
 
@@ -26,7 +27,7 @@ def server(dsn: str) -> str:
 
 
 def schema(dsn: str) -> str:
-    """Whether all migrations are applied.
+    """Whether all migrations are applied, and their indexes built.
 
     Raises:
         posttrail.errors.NotReady: some are not, or the database is of a newer version.
@@ -44,7 +45,17 @@ def schema(dsn: str) -> str:
         raise NotReady(
             f"the schema is of a newer posttrail ({', '.join(newer)}): upgrade this program"
         )
+    if lacking := _missing_indexes(dsn):
+        raise NotReady(
+            f"{lacking} indexes of days are not built yet: wait for `posttrail migrate` where it "
+            "runs, else run it"
+        )
     return f"{len(ours)} migrations applied"
+
+
+def _missing_indexes(dsn: str) -> int:
+    with contextlib.closing(first_connection(dsn, NAME)) as connection, understood():
+        return len(online_indexes.missing(connection))
 
 
 def _applied(dsn: str) -> set[str]:

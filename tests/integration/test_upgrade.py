@@ -3,30 +3,22 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from importlib.resources import as_file, files
+from pathlib import Path
 
 import psycopg2
 import pytest
-from posttrail_sinks.migrate import _Backend, migrate
-from yoyo import read_migrations
+from posttrail_sinks.migrate import _apply, _Backend, migrate
 
-from posttrail.errors import NotReady
+from posttrail.errors import NotReady, Retry
 from posttrail.records import NoqueueFact, encode_fact
 from tests.making import T0, active, client, delivery, message_id, removed
+from tests.old_schema import OLD, old_schema
 from tests.tables import Store
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.postgres
 
-OLD = "old"
 LAST_OF_OLD = "0004_views"
-
-
-def migrate_to_the_old_version(dsn: str) -> None:
-    with _Backend(dsn, OLD) as backend, as_file(files("posttrail_sinks") / "migrations") as path:
-        backend.init_database()
-        every = backend.to_apply(read_migrations(str(path)))
-        backend.apply_migrations(every.filter(lambda migration: migration.id <= LAST_OF_OLD))
 
 
 def execute(dsn: str, statement: str, *values: object) -> None:
@@ -35,8 +27,7 @@ def execute(dsn: str, statement: str, *values: object) -> None:
 
 
 def test_what_waited_before_the_upgrade_is_adopted_after_it(dsn: str) -> None:
-    migrate_to_the_old_version(dsn)
-    there = f"{dsn} options='-c search_path={OLD},pg_temp'"
+    there = old_schema(dsn, LAST_OF_OLD)
     waits = delivery(1)
     execute(
         there,
@@ -56,8 +47,7 @@ def test_what_waited_before_the_upgrade_is_adopted_after_it(dsn: str) -> None:
 
 def test_a_refusal_from_before_is_not_there_twice_after_the_upgrade(dsn: str) -> None:
     """Stamps in whole seconds: the line is known by its origin, as before."""
-    migrate_to_the_old_version(dsn)
-    there = f"{dsn} options='-c search_path={OLD},pg_temp'"
+    there = old_schema(dsn, LAST_OF_OLD)
     fact = NoqueueFact(
         t=T0, host="mx1", origin=(0, 7), instance="postfix", component="smtpd", action="reject"
     )
@@ -87,8 +77,7 @@ def reading_for_long(dsn: str) -> Iterator[None]:
 
 
 def test_nobody_queues_behind_an_upgrade_that_waits(dsn: str) -> None:
-    migrate_to_the_old_version(dsn)
-    there = f"{dsn} options='-c search_path={OLD},pg_temp'"
+    there = old_schema(dsn, LAST_OF_OLD)
     with ThreadPoolExecutor() as pool:
         with reading_for_long(there):
             upgrade = pool.submit(migrate, dsn, OLD)
@@ -109,9 +98,46 @@ def waits_for_a_lock(dsn: str) -> bool:
 
 
 def test_an_upgrade_that_waited_for_too_long_changes_nothing_and_says_why(dsn: str) -> None:
-    migrate_to_the_old_version(dsn)
-    there = f"{dsn} options='-c search_path={OLD},pg_temp'"
+    there = old_schema(dsn, LAST_OF_OLD)
     with reading_for_long(there), pytest.raises(NotReady, match="pg_stat_activity tells by whom"):
         migrate(dsn, OLD, patience=0)
 
     assert migrate(dsn, OLD)[0] == "0005_lines"
+
+
+def test_a_migration_that_dies_before_its_mark_is_applied_once(dsn: str) -> None:
+    """The session ends where the crash would hurt most: when all is done but said."""
+    there = old_schema(dsn, LAST_OF_OLD)
+    execute(
+        there,
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'; "
+        "CREATE TRIGGER die BEFORE INSERT ON _yoyo_migration EXECUTE FUNCTION die()",
+    )
+    with pytest.raises(Retry):
+        migrate(dsn, OLD)
+
+    execute(there, "DROP TRIGGER die ON _yoyo_migration")
+    assert migrate(dsn, OLD)[0] == "0005_lines"
+
+
+def test_a_migration_may_build_an_index_of_a_whole_table_beside_writers(
+    dsn: str, tmp_path: Path
+) -> None:
+    """Also when an earlier attempt was broken off and has left half an index."""
+    (tmp_path / "0001_gaps.sql").write_text(
+        "-- transactional: false\n"
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS gaps_of_host ON log_gap (host);\n"
+    )
+    execute(dsn, "CREATE INDEX gaps_of_host ON log_gap (host)")
+    execute(
+        dsn, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'gaps_of_host'::regclass"
+    )
+
+    with _Backend(dsn, "public") as backend:
+        assert _apply(backend, tmp_path, 60) == ["0001_gaps"]
+        assert _apply(backend, tmp_path, 60) == []
+
+    with closing(Store(dsn)) as store:
+        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'gaps_of_host'::regclass"
+        assert store.ask(valid) == [(True,)]

@@ -95,25 +95,8 @@ WHERE silent_for >= interval '10 minutes' AND usual_entries >= 10;
 
 COMMENT ON VIEW silent_host IS 'Hosts that would usually have written ten entries by now, and did not.';
 
--- The day's partition is too large to be read every minute; what came in the last hours is not. Of
--- the partitions that exist only those of today and later get the index: older ones need it not, and
--- building it there would hold up writers.
+-- The day's partition is too large to be read every minute; what came in the last hours is not.
 CREATE INDEX delivery_to_born_idx ON ONLY delivery_to USING brin (born);
-
-DO $$
-DECLARE
-    part regclass;
-BEGIN
-    FOR part IN
-        SELECT c.oid FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'delivery_to'::regclass
-            AND right(c.relname, 8) >= to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')
-        ORDER BY c.relname
-    LOOP
-        EXECUTE 'CREATE INDEX ON ' || part || ' USING brin (born)';
-    END LOOP;
-END
-$$;
 
 CREATE VIEW deferred_destination AS
 SELECT

@@ -1,0 +1,1 @@
+ALTER INDEX {whole} ATTACH PARTITION {part}
