@@ -114,6 +114,13 @@ WATCH_GAP_LINES = Gauge(
 WATCH_SHORT = Gauge(
     "posttrail_watch_waiting_bundles", "Bundles of short ids that wait for their mail's first line"
 )
+WATCH_MARKS = Gauge(
+    "posttrail_watch_event_marks",
+    "Changed rows whose state is not on maillog.events yet, counted up to a million",
+)
+WATCH_MARKED = Gauge(
+    "posttrail_watch_event_marks_seconds", "Age of the oldest of them; 0: none waits"
+)
 
 
 def failed(stage: str) -> None:

@@ -37,6 +37,14 @@ class LogGaps(msgspec.Struct, frozen=True):
     lines: int
 
 
+class Marks(msgspec.Struct, frozen=True):
+    """The row of waiting_event."""
+
+    marks: int
+    oldest_s: float
+    """Age of the oldest; 0 where there is none."""
+
+
 class Alerts(msgspec.Struct, frozen=True):
     """All of it at one moment."""
 
@@ -46,6 +54,7 @@ class Alerts(msgspec.Struct, frozen=True):
     login_networks: int
     """Of the login with most; logins with one address are not among them."""
     waiting_bundles: int
+    events: Marks
 
 
 def alerts(opened: connection) -> Alerts:
@@ -63,4 +72,6 @@ def alerts(opened: connection) -> Alerts:
         gaps = tuple(LogGaps(*row) for row in cursor)
         cursor.execute(sql("alert_rest"))
         ((networks, bundles),) = cursor.fetchall()
-    return Alerts(silences, destinations, gaps, networks, bundles)
+        cursor.execute(sql("alert_events"))
+        (marks,) = (Marks(*row) for row in cursor)
+    return Alerts(silences, destinations, gaps, networks, bundles, marks)

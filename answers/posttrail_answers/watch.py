@@ -112,3 +112,5 @@ def show(found: Alerts) -> None:
         metrics.WATCH_GAP_LINES.labels(gap.host, gap.source).set(gap.lines)
     metrics.WATCH_NETWORKS.set(found.login_networks)
     metrics.WATCH_SHORT.set(found.waiting_bundles)
+    metrics.WATCH_MARKS.set(found.events.marks)
+    metrics.WATCH_MARKED.set(found.events.oldest_s)

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from posttrail_answers.alerts import Destination, LogGaps, Silence, alerts
 from posttrail_answers.watch import look, show
+from posttrail_events import switch
 from posttrail_sinks.migrate import make_roles
 from posttrail_sinks.upkeep import keep_up
 from prometheus_client import REGISTRY
@@ -181,6 +182,23 @@ def test_lines_that_wait_for_their_opener_are_counted(store: Recent) -> None:
     )
 
     assert store.ask("SELECT bundles, oldest IS NOT NULL FROM waiting_short_id") == [(1, True)]
+
+
+def test_changes_that_nobody_publishes_pile_up_in_sight(dsn: str, store: Recent) -> None:
+    make_roles(dsn)
+    with closing(psycopg2.connect(f"{dsn} options='-c role=posttrail_reader'")) as opened:
+        show(alerts(opened))
+        assert metric("posttrail_watch_event_marks") == 0
+        assert metric("posttrail_watch_event_marks_seconds") == 0
+
+        switch.on(dsn, None)
+        store.write([store.mail(60), store.mail(30)])
+        execute(dsn, "UPDATE event_change SET marked = now() - interval '1 hour'")
+        opened.rollback()
+        show(alerts(opened))
+
+    assert metric("posttrail_watch_event_marks") == 2
+    assert 3600 <= (metric("posttrail_watch_event_marks_seconds") or 0) < 3660
 
 
 def metric(name: str, **labels: str) -> float | None:
