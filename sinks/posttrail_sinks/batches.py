@@ -116,3 +116,10 @@ class Collector:
         self._starts = dict(self._positions)
         self._facts, self._messages, self._undecodable = [], [], []
         return batch
+
+    def put_back(self, batch: Batch) -> None:
+        """The last batch taken has not landed and is to be cut anew."""
+        self._starts |= {span.partition: span.start for span in batch.spans}
+        self._facts = batch.facts + self._facts
+        self._messages = batch.messages + self._messages
+        self._undecodable = batch.undecodable + self._undecodable

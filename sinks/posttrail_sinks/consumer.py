@@ -25,7 +25,7 @@ from posttrail.logs import logger
 from posttrail.metrics_server import Health
 from posttrail_sinks import kafka_log
 from posttrail_sinks.backoff import Backoff
-from posttrail_sinks.batches import Collector
+from posttrail_sinks.batches import Batch, Collector
 from posttrail_sinks.database import understood
 from posttrail_sinks.landing import Claimed, Landed, Store, Writer
 from posttrail_sinks.offsets import Log
@@ -77,6 +77,8 @@ class Sink:
         self._database = ThreadPoolExecutor(1, "database")
         self._assigned: set[int] = set()
         self._collector = Collector()
+        self._merged: tuple[Batch, Any] | None = None
+        """A full batch that waits for the one before it, and what the writer made of it."""
         self._job: tuple[Future[Any], Callable[[Any], None]] | None = None
         self._log = Log(group=self._group, topic=self._topic, topic_id="")
         self._backoff = Backoff()
@@ -149,7 +151,9 @@ class Sink:
         if self._job is None:
             self._tend_when_due()
         self._read()
-        ripe = self._full or (len(self._collector) and time.monotonic() >= self._land_at)
+        if self._full and self._merged is None:
+            self._merged = self._merge()
+        ripe = self._merged or (len(self._collector) and time.monotonic() >= self._land_at)
         if ripe and self._free(PATIENCE_S if self._full else 0):
             self._hand_over()
 
@@ -189,16 +193,23 @@ class Sink:
                 self._heard(message.error(), message.partition())
         self._collector.add(fine)
 
-    def _hand_over(self) -> None:
+    def _merge(self) -> tuple[Batch, Any]:
+        """What was read, as rows; the other thread may land the batch before meanwhile."""
         batch = self._collector.take()
-        if not batch.spans:
-            return
         try:
             with understood():
-                prepared = self._writer.prepare(batch.facts)
+                return batch, self._writer.prepare(batch.facts)
         except Poison:
-            prepared = None  # the store finds out which fact it is
+            return batch, None  # the store finds out which fact it is
+
+    def _hand_over(self) -> None:
+        batch, prepared = self._merged or self._merge()
+        self._merged = None
+        if not batch.spans:
+            return
         self._let(self._landed, self._timed_landing, self._log, batch, prepared)
+        if self._full:
+            self._merged = self._merge()
         self._fetch_claimed()
 
     def _timed_landing(self, *given: Any) -> Landed:
@@ -311,11 +322,8 @@ class Sink:
         self._fetch_claimed()
         self._say.info("partitions claimed", partitions=sorted(c.partition for c in claims))
 
-    def _fetching(self) -> set[int]:
-        return {place.partition for place in self._consumer.assignment()}
-
     def _fetch_claimed(self) -> None:
-        fetching = self._fetching()
+        fetching = {place.partition for place in self._consumer.assignment()}
         places = [
             TopicPartition(self._topic, partition, offset)
             for partition, offset in self._collector.positions.items()
@@ -330,6 +338,9 @@ class Sink:
     def _forget(self, partitions: Iterable[int]) -> None:
         """Give back claims and what was read under them."""
         gone = set(partitions)
+        if self._merged is not None:
+            self._collector.put_back(self._merged[0])
+            self._merged = None
         self._collector.dropped(gone)
         metrics.PARTITIONS.labels(STAGE).set(len(self.claimed))
         fetched = self._consumer.assignment()

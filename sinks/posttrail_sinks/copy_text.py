@@ -18,7 +18,7 @@ NULL = "\x02"
 """Stands for NULL; the statements in sql/copy_*.sql name it too. No text is this one character:
 Postfix logs what cannot be printed as `?` (util/printable.c)."""
 
-_READ_BYTES = 1 << 16
+_READ_BYTES = 1 << 20
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", NULL: "\\x02"})
 
 

@@ -1,14 +1,18 @@
 """Sinks on a real Kafka and a real PostgreSQL: each fact lands once, whoever lands it."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from posttrail_sinks.database import Cursor
 
 from posttrail import config, topics
 from posttrail.config import Settings
 from posttrail.dead_letters import DeadLetter, read
 from posttrail.errors import NotReady
+from posttrail.records import AnyFact
 from posttrail.topic_admin import make_missing
 from tests.fix_postgres import execute
 from tests.sink_world import (
@@ -36,6 +40,32 @@ def test_a_sink_lands_every_fact_once(sink_settings: Settings, dsn: str) -> None
 
     assert landed(dsn) == ids(sent)
     assert rows(dsn, "SELECT sum(next_offset) FROM sink_offset") == [(1000,)]
+
+
+class SlowWriter(CountingWriter):
+    """Lands its first batch only when the next one is merged."""
+
+    merged = 0
+
+    def prepare(self, facts: Sequence[AnyFact]) -> list[str]:
+        self.merged += 1
+        return super().prepare(facts)
+
+    def write(self, cursor: Cursor, prepared: Sequence[str]) -> None:
+        until(lambda: self.merged > 1, what="the next batch is merged")
+        super().write(cursor, prepared)
+
+
+def test_a_full_batch_is_merged_while_the_one_before_it_lands(
+    sink_settings: Settings, dsn: str
+) -> None:
+    sent = mails(1000)
+    produce(sink_settings, sent)
+
+    with running(sink_settings, SlowWriter()):
+        wait_for_rows(dsn, 1000)
+
+    assert landed(dsn) == ids(sent)
 
 
 def test_a_sink_goes_on_where_the_last_one_ended(sink_settings: Settings, dsn: str) -> None:

@@ -123,3 +123,25 @@ def test_a_partition_claimed_again_starts_where_the_new_claim_stands(collector: 
 
     assert batch.spans == (Span(0, 9, 11, 12),)
     assert len(batch.facts) == 1
+
+
+def test_a_batch_put_back_is_cut_anew_with_what_came_after_it(collector: Collector) -> None:
+    collector.add([record(0, 10), Record(1, 0, b"{")])
+    batch = collector.take()
+    collector.add([record(1, 1), record(0, 11)])
+
+    collector.put_back(batch)
+
+    again = collector.take()
+    assert [fact.t for fact in again.facts] == [10, 1, 11]
+    assert [refused.message.offset() for refused in again.undecodable] == [0]
+    assert again.spans == (Span(0, 7, 10, 12), Span(1, 3, 0, 2))
+
+
+def test_a_partition_given_up_leaves_a_batch_that_was_put_back(collector: Collector) -> None:
+    collector.add([record(0, 10), record(1, 0)])
+    collector.put_back(collector.take())
+
+    collector.dropped({0})
+
+    assert collector.take().spans == (Span(1, 3, 0, 1),)
