@@ -22,7 +22,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipients: tuple[Recipient, ...]
     word: Word
     explained: str
-    """The word, and why nothing is known where lines were lost; clocks in UTC."""
+    """The word, and what lost lines may hide; clocks in UTC."""
     steps: tuple[Step, ...]
     gaps: tuple[Gap, ...] = ()
     """What the host's log is known to lack in the mail's life."""

@@ -13,8 +13,9 @@ import msgspec
 from psycopg2.extensions import connection
 
 from posttrail.errors import BadInput
-from posttrail_answers import words
+from posttrail_answers import gaps, words
 from posttrail_answers.database import sql
+from posttrail_answers.gaps import Gap, Life
 from posttrail_answers.search_sql import (
     After,
     Query,
@@ -81,6 +82,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient_count: int
     recipients: tuple[Recipient, ...]
     """The first ones; those that were searched for come first."""
+    explained: str | None = None
+    """Of an unknown or pending mail: what lost lines may hide; clocks in UTC."""
+    gaps: tuple[Gap, ...] = ()
+    """Those lost lines, the first few."""
+
+    @property
+    def last(self) -> datetime:
+        """When the last line was logged that is known of it."""
+        return self.t if self.t_last is None else self.t_last
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -137,7 +147,7 @@ def find(
     newest = [After(*key) for key in sorted(keys, key=_place, reverse=True)]
     shown = newest[:limit]
     more = cursor_text(shown[-1]) if len(newest) > limit else None
-    return Page(_results(opened, query, shown), more)
+    return Page(_told(opened, _results(opened, query, shown)), more)
 
 
 def _place(key: _Key) -> tuple[Any, ...]:
@@ -174,6 +184,28 @@ def _results(opened: connection, query: Query, keys: Sequence[After]) -> tuple[R
                 result = _result(raw)
                 found[After(result.t, mail=False, key=(line_id,))] = result
     return tuple(found[key] for key in keys if key in found)
+
+
+def _told(opened: connection, results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """Mails whose end is not known, with what their hosts' logs lack in their lives."""
+    told = list(results)
+    not_known = {Word.UNKNOWN, Word.PENDING}
+    which = [number for number, result in enumerate(results) if result.word in not_known]
+    lives = gaps.in_lives(opened, [_life(results[number]) for number in which])
+    for number, found in zip(which, lives, strict=True):
+        if found:
+            result = results[number]
+            said = words.explained(result.word, found, result.last)
+            told[number] = msgspec.structs.replace(result, gaps=found, explained=said)
+    return tuple(told)
+
+
+def _life(result: Result) -> Life:
+    """Lines before the last one that is known hide nothing of a mail that waits."""
+    first = result.last if result.word is Word.PENDING else result.t - gaps.SLACK
+    if result.removed_at is not None:
+        return Life(result.host, first, result.removed_at + gaps.SLACK)
+    return Life(result.host, first, result.last + gaps.OPEN_ENDED)
 
 
 def _result(raw: dict[str, Any]) -> Result:

@@ -17,7 +17,7 @@ from posttrail.records import Origin
 from posttrail_answers import words
 from posttrail_answers.database import sql
 from posttrail_answers.gaps import Gap
-from posttrail_answers.trace import Attempt, Mail, Recipient
+from posttrail_answers.trace import Attempt, Mail, Recipient, last_line
 from posttrail_answers.words import Word
 
 Kind = Literal[
@@ -91,7 +91,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipients: tuple[Recipient, ...]
     word: Word
     explained: str
-    """The word, and why nothing is known where lines were lost; clocks in UTC."""
+    """The word, and what lost lines may hide; clocks in UTC."""
     steps: tuple[Step, ...]
     gaps: tuple[Gap, ...] = ()
     origins: tuple[Origin, ...] = ()
@@ -137,7 +137,7 @@ def made_of(rows: Rows) -> Timeline:
     word = words.of_mail(rows.mail.status, each)
     return Timeline(
         key=key_of(rows.mail), mail=rows.mail, recipients=rows.recipients, word=word,
-        explained=words.explained(word, rows.gaps),
+        explained=words.explained(word, rows.gaps, last_line(rows.mail, rows.recipients)),
         steps=in_order(_steps(rows)), gaps=rows.gaps, origins=tuple(sorted(set(_origins(rows)))),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 Gives records; how they look on a terminal is the command's business.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -81,6 +82,11 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dsn_ids: tuple[str, ...] | None = None
     partial: bool = False
     ambiguous: bool = False
+
+
+def last_line(mail: Mail, recipients: Iterable[Recipient]) -> datetime:
+    """When the last line was logged that is known of a mail."""
+    return max([mail.t_last, *(to.t_last for to in recipients)])
 
 
 class Trail(msgspec.Struct, frozen=True):

@@ -4,10 +4,13 @@ Postfix's own words come in (`sent`, `deferred`, …), and what the log is known
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 from posttrail_answers.gaps import Gap
+
+_TOLD_GAPS = 3
+"""Of more than this a sentence says no more than that there are more."""
 
 
 class Word(StrEnum):
@@ -126,27 +129,37 @@ def reason(status: str, dsn: str | None, response: str | None) -> str:
     return f"{said}{again}{reply}"
 
 
-def overlapping(
-    gaps: Iterable[Gap], host: str, first: datetime, last: datetime, slack: timedelta
-) -> tuple[Gap, ...]:
-    """The gaps in a host's log in a mail's life, with some slack on both sides."""
-    return tuple(gap for gap in gaps if gap.host == host and first - slack <= gap.t <= last + slack)
+def explained(word: Word, gaps: Sequence[Gap], last: datetime, zone: tzinfo | None = UTC) -> str:
+    """The word; where lines may hide a mail's end, also that, with clocks in the zone.
 
-
-def explained(word: Word, gaps: Sequence[Gap], zone: tzinfo | None = UTC) -> str:
-    """The word; of `unknown` also why, with clocks in the zone (None: the system's)."""
-    return unknown_because(gaps, zone) if word is Word.UNKNOWN else word.value
+    Args:
+        gaps: in its host's log in its life.
+        last: its last line that is known: what was lost before hides nothing of a mail that waits.
+        zone: None is the system's.
+    """
+    if word is Word.UNKNOWN:
+        return unknown_because(gaps, zone)
+    later = [gap for gap in gaps if gap.t >= last]
+    if word is Word.PENDING and later:
+        return f"{word.value} as far as is known: {_lost(later, zone)}"
+    return word.value
 
 
 def unknown_because(gaps: Sequence[Gap], zone: tzinfo | None = UTC) -> str:
     """Why nothing is known: `unknown because 12 lines were lost on mx2 at 03:10`."""
     if not gaps:
         return Word.UNKNOWN.value
-    lost = " and ".join(_lost(gap, zone) for gap in gaps)
-    return f"{Word.UNKNOWN.value} because {lost}"
+    return f"{Word.UNKNOWN.value} because {_lost(gaps, zone)}"
 
 
-def _lost(gap: Gap, zone: tzinfo | None) -> str:
+def _lost(gaps: Sequence[Gap], zone: tzinfo | None) -> str:
+    told = [_gap(gap, zone) for gap in gaps[:_TOLD_GAPS]]
+    if len(gaps) > _TOLD_GAPS:
+        told.append("more at other times")
+    return " and ".join(told)
+
+
+def _gap(gap: Gap, zone: tzinfo | None) -> str:
     lines = "lines were" if gap.lines is None else f"{gap.lines} lines were"
     if gap.lines == 1:
         lines = "1 line was"

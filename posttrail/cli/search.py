@@ -113,11 +113,20 @@ def _show(page: "Page", console: Console) -> None:
         if result.recipient_count > _SHOWN_RECIPIENTS:
             more = result.recipient_count - _SHOWN_RECIPIENTS
             table.add_row("", Text(f"and {more} recipients more", style="dim"))
+        if result.gaps:
+            table.add_row("", Text.assemble(plain(_explained(result)), style="yellow"))
         if not result.recipients and result.reason:
             table.add_row("", plain(result.reason))
     console.print(table)
     if page.next_cursor is not None:
         console.print(Text(f"more: --after {page.next_cursor}", style="dim"), soft_wrap=True)
+
+
+def _explained(result: "Result") -> str:
+    """What lost lines may hide, with clocks of here."""
+    from posttrail_answers.words import explained
+
+    return explained(result.word, result.gaps, result.last, None)
 
 
 def _named(result: "Result") -> Text:

@@ -72,12 +72,14 @@ def _answers(named: str, *, lines: bool) -> "list[Answer]":
 
 
 def _show(answers: "list[Answer]", console: Console) -> None:
+    from posttrail_answers.trace import last_line
     from posttrail_answers.words import explained
 
     for number, each in enumerate(answers):
         if number:
             console.print()
-        console.print(_sender_side(each.mail, explained(each.word, each.gaps, None)))
+        last = last_line(each.mail, each.recipients)
+        console.print(_sender_side(each.mail, explained(each.word, each.gaps, last, None)))
         console.print()
         console.print(_recipients(each.recipients))
         console.print()

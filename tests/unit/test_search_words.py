@@ -78,12 +78,14 @@ def test_a_gap_in_a_mails_life_is_why_it_is_unknown() -> None:
     at = datetime(2026, 11, 18, 3, 10, tzinfo=UTC)
     gap = Gap(t=at, host="mx2", source="journal", lines=12, reason="suppressed")
     hour = timedelta(hours=1)
+    because = "12 lines were lost on mx2 at 03:10"
 
-    found = words.overlapping([gap], "mx2", at - hour, at, timedelta())
-
-    assert words.unknown_because(found) == "unknown because 12 lines were lost on mx2 at 03:10"
-    assert words.overlapping([gap], "mx1", at - hour, at, hour) == ()
-    assert words.overlapping([gap], "mx2", at + hour, at + 2 * hour, timedelta()) == ()
+    assert words.explained(Word.UNKNOWN, [gap], at) == f"unknown because {because}"
+    assert words.explained(Word.UNKNOWN, [gap] * 9, at).count(because) == 3
+    assert words.explained(Word.UNKNOWN, [], at) == "unknown"
+    assert words.explained(Word.FAILED, [gap], at) == "failed"
+    for last, said in ((at, f"pending as far as is known: {because}"), (at + hour, "pending")):
+        assert words.explained(Word.PENDING, [gap], last) == said
 
 
 def test_what_was_typed_stands_in_no_statement() -> None:

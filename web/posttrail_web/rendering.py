@@ -10,6 +10,7 @@ from posttrail_answers import words
 from posttrail_answers.queue import Waiting
 from posttrail_answers.search import Result
 from posttrail_answers.timeline import MailKey, Timeline
+from posttrail_answers.trace import last_line
 from starlette.responses import HTMLResponse
 
 
@@ -52,9 +53,10 @@ def _since(moment: datetime) -> str:
     return span(max((datetime.now(UTC) - moment) / timedelta(seconds=1), 0))
 
 
-def _explained(timeline: Timeline) -> str:
-    """Why nothing is known of a mail, in local time."""
-    return words.explained(timeline.word, timeline.gaps, None)
+def _explained(of: Timeline | Result) -> str:
+    """What became of a mail and what lost lines may hide of it, in local time."""
+    last = of.last if isinstance(of, Result) else last_line(of.mail, of.recipients)
+    return words.explained(of.word, of.gaps, last, None)
 
 
 _templates = Environment(
