@@ -151,14 +151,34 @@ class Inside:
                 case None:
                     yield msgspec.structs.replace(mail, status="held", rows=())
                 case "-H":
-                    self._postsuper("-H", mail)
+                    self.postsuper("-H", mail.queue_id or "")
                     yield mail
                 case deletion:
-                    self._postsuper(deletion, mail)
+                    self.postsuper(deletion, mail.queue_id or "")
                     yield msgspec.structs.replace(mail, rows=())
 
-    def _postsuper(self, action: str, mail: truth.Mail) -> None:
-        run("postsuper", "-c", self.etc, action, mail.queue_id or "")
+    def configure(self, **parameters: str) -> None:
+        """Change parameters of main.cf while it runs."""
+        for name, value in parameters.items():
+            run("postconf", "-c", self.etc, "-e", f"{name}={value}")
+        run("postfix", "-c", self.etc, "reload")
+
+    def submit(self, recipients: list[str], header: str) -> None:
+        """A mail by sendmail(1)."""
+        subprocess.run(
+            ["sendmail", "-C", str(self.etc), "-i", "-f", "s@sender.test", *recipients],
+            input=f"{header}\n\nhi\n", text=True, check=True, timeout=20,
+        )  # fmt: skip
+
+    def list_queue(self) -> None:
+        """Leave what `postqueue -j` says in queue.json."""
+        with (self.base / "queue.json").open("wb") as listed:
+            command = ["postqueue", "-c", str(self.etc), "-j"]
+            subprocess.run(command, check=True, stdout=listed, timeout=20)
+
+    def postsuper(self, action: str, queue_id: str) -> None:
+        """As an operator does: -d deletes, -h holds."""
+        run("postsuper", "-c", self.etc, action, queue_id)
 
     def settle(self, seconds: float) -> None:
         """Wait until the queue is empty but for what is on hold."""

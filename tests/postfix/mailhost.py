@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from tests.postfix import truth
 
@@ -98,7 +98,7 @@ class Mailhost:
         self._process.kill()  # unshare takes the namespaces' first process along
         self._process.communicate(timeout=20)
 
-    def _order(self, do: str, **words: float) -> None:
+    def _order(self, do: str, **words: object) -> None:
         assert self._process is not None
         orders: IO[str] | None = self._process.stdin
         answers: IO[str] | None = self._process.stdout
@@ -116,6 +116,24 @@ class Mailhost:
     def settle(self, seconds: float = 30) -> None:
         """Wait until every mail found its end, but for those on hold."""
         self._order("settle", seconds=seconds)
+
+    def configure(self, **parameters: str) -> None:
+        """Change parameters of main.cf."""
+        self._order("configure", **parameters)
+
+    def submit(self, *recipients: str, header: str = "Subject: hello") -> None:
+        """Send one mail by sendmail(1)."""
+        self._order("submit", recipients=recipients, header=header)
+
+    def postsuper(self, action: str, queue_id: str) -> None:
+        """As an operator does: -d deletes, -h holds."""
+        self._order("postsuper", action=action, queue_id=queue_id)
+
+    def queue(self) -> list[dict[str, Any]]:
+        """What `postqueue -j` says now; its own text stands in BASE/queue.json."""
+        self._order("list_queue")
+        listed = (self.base / "queue.json").read_text()
+        return [json.loads(line) for line in listed.splitlines()]
 
     def stop(self) -> None:
         """Stop Postfix in good order; its log is whole then."""
