@@ -1,23 +1,29 @@
 """A report as tables on a terminal and as CSV. Knows no question and no database.
 
 Text from logs is a stranger's: control characters show as a replacement sign in both, and a CSV
-cell that a spreadsheet would take for a formula begins with an apostrophe.
+cell, or a part of one behind a separator, that a spreadsheet would take for a formula begins with
+an apostrophe.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
+from msgspec.structs import fields
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from posttrail.cli.terminal import plain
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a cell a formula: OWASP, CSV Injection."""
+_SIGNS = "-=+@\uff1d\uff0b\uff20\uff0d"
+"""What makes a cell a formula, also in full width: OWASP, CSV Injection."""
+_FORMULA = re.compile(rf"[{_SIGNS}\t\r\n\0]")
+_BEHIND_A_SEPARATOR = re.compile(rf"([,;][\s\"']*)(?=[{_SIGNS}])")
+"""Where a spreadsheet that takes another separator would begin a cell."""
 
 SECTIONS = {
     "day": ("days", "Per day"),
@@ -41,10 +47,20 @@ def rows(records: Sequence[msgspec.Struct]) -> tuple[list[str], list[list[Any]]]
     """Column names and cells; of times the last part, what they are of comes first."""
     if not records:
         return [], []
-    names = list(records[0].__struct_fields__)
-    first = [name for name in ("start", "day", "hour") if name in names]
-    names = [*first, *(name for name in names if name not in first)]
+    names = _names(type(records[0]))
     return names, [[getattr(record, name) for name in names] for record in records]
+
+
+def columns(report: msgspec.Struct, attribute: str) -> list[str]:
+    """The names of a list's columns, also where it is empty."""
+    (of_list,) = [field for field in fields(report) if field.name == attribute]
+    return _names(get_args(of_list.type)[0])
+
+
+def _names(record: type[msgspec.Struct]) -> list[str]:
+    names = list(record.__struct_fields__)
+    first = [name for name in ("start", "day", "hour") if name in names]
+    return [*first, *(name for name in names if name not in first)]
 
 
 def show(console: Console, report: Any, by: Sequence[str]) -> None:
@@ -53,6 +69,9 @@ def show(console: Console, report: Any, by: Sequence[str]) -> None:
     local = [moment.isoformat(" ", "minutes") for moment in (period.since, period.until)]
     console.print(Text(f"Mail from {local[0]} until {local[1]} ({period.zone})", style="bold"))
     _show_gaps(console, report.gaps)
+    if not any(msgspec.structs.astuple(report.totals)):
+        console.print("no mail and no refusal")
+        return
     console.print(_totals(report.totals))
     for name in by:
         attribute, title = SECTIONS[name]
@@ -111,7 +130,9 @@ def as_csv(report: Any, by: Sequence[str]) -> str:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if len(by) == 1:
-        names, cells = rows(getattr(report, SECTIONS[by[0]][0]))
+        attribute, _ = SECTIONS[by[0]]
+        names, cells = rows(getattr(report, attribute))
+        names = names or columns(report, attribute)
         writer.writerows([names, *([csv_cell(value) for value in row] for row in cells)])
     else:
         writer.writerow(["section", "item", "measure", "value"])
@@ -150,5 +171,5 @@ def csv_cell(value: object) -> str:
     """Numbers as they are; text without control characters and never a formula."""
     if not isinstance(value, str):
         return _cell(value)
-    text = plain(value).plain
-    return f"'{text}" if value.startswith(FORMULA) else text
+    text = _BEHIND_A_SEPARATOR.sub(r"\1'", plain(value).plain)
+    return f"'{text}" if _FORMULA.match(value) else text
