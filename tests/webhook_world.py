@@ -28,6 +28,8 @@ class Received(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
+    status: int
+    """What it was answered."""
 
     def is_signed(self) -> bool:
         """As docs/delivery-events.md tells a receiver to look."""
@@ -49,9 +51,10 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append(Received(self.path, dict(self.headers), body))
                 left = answers[self.path]
-                self.send_response(left.pop(0) if len(left) > 1 else left[0])
+                status = left.pop(0) if len(left) > 1 else left[0]
+                receiver.received.append(Received(self.path, dict(self.headers), body, status))
+                self.send_response(status)
                 self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -67,6 +70,9 @@ class Receiver:
 
     def at(self, path: str) -> list[Received]:
         return [one for one in self.received if one.path == path]
+
+    def taken(self, path: str) -> list[Received]:
+        return [one for one in self.at(path) if one.status < 300]
 
     def close(self) -> None:
         self._http.shutdown()

@@ -98,6 +98,8 @@ class Delivery:
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": 6000,  # a dead worker's partitions move on within seconds
+            "heartbeat.interval.ms": 1500,
             "queued.max.messages.kbytes": 4096,
             "log_level": 0,
         }
