@@ -1,9 +1,11 @@
 """Who was erased stays away: a replay and a sink that is set back read what Kafka still holds."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from posttrail_sinks.erase import erase
 
 from tests.fix_postgres import execute
 from tests.fix_stack import SAMPLE, TALK, Stack, made, running
@@ -24,8 +26,7 @@ def stack(kafka: str, postgres: str, tmp_path: Path) -> Iterator[Stack]:
         made(kafka, postgres, tmp_path) as found,
         running(found.env, tmp_path, "process", "sink"),
     ):
-        found.run("produce", "file", str(SAMPLE))
-        found.run("produce", "file", str(TALK), "--year", "2019", "--zone", "UTC")
+        found.run("produce", "file", str(SAMPLE), str(TALK), "--year", "2019", "--zone", "UTC")
         found.wait_until_idle()
         yield found
 
@@ -41,12 +42,11 @@ def contents(stack: Stack, *tables: str) -> list[str]:
 
 def test_what_kafka_holds_brings_nobody_back(stack: Stack) -> None:
     assert all(name in "".join(contents(stack, *TABLES, "short_bundle")) for name in ERASED)
-    for name in ERASED:
-        stack.run("erase", name, "--yes")
+    first, *others = ERASED
+    stack.run("erase", first, "--yes")
+    for name in others:
+        erase(stack.dsn, name, datetime.now(UTC) + timedelta(days=30), dry_run=False)
     before = contents(stack, *TABLES)
-
-    shown = stack.run("replay", "--since", "0", "--dry-run")
-    assert "Would swap 0 rows" in shown
 
     lost = ", ".join((*TABLES, "short_bundle"))
     execute(stack.dsn, f"TRUNCATE {lost}")

@@ -9,11 +9,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import psycopg2
 import pytest
 from confluent_kafka import Producer
+from posttrail_sinks.erase import erase
 from posttrail_sinks.places import AtOffset, AtTime
 from posttrail_sinks.replay import replay
 from posttrail_sinks.replay_report import Report
@@ -296,6 +298,24 @@ def test_two_replays_at_once_are_refused(imported: World) -> None:
             imported.replay()
 
     assert imported.replay(dry_run=True, caught_up=again).total == 0
+
+
+def test_who_was_erased_makes_no_difference(imported: World) -> None:
+    """Neither to today's parser, nor to another: their rows are as they were left."""
+    gone_by = datetime.now(UTC) + timedelta(days=30)
+    for address in ("s4@example.com", "s44@example.com", "a@example.net"):
+        erase(imported.dsn, address, gone_by, dry_run=False)
+
+    assert imported.replay(dry_run=True).total == 0
+    imported.replay(shout)
+
+    assert imported.replay(shout, dry_run=True).total == 0
+    assert rows(imported.dsn, "SELECT count(*) FROM delivery_to") == [(0,)]
+    assert rows(imported.dsn, "SELECT count(*) FROM delivery_from WHERE sender IS NULL") == [(2,)]
+    assert rows(
+        imported.dsn,
+        "SELECT count(*) FROM short_bundle WHERE facts ~* 'a@example.net|\"s44?@example.com'",
+    ) == [(0,)]
 
 
 def test_a_replay_leaves_nothing_behind(imported: World) -> None:
