@@ -109,10 +109,17 @@ def make_missing(settings: Settings) -> list[str]:
             made.result(_ANSWER_S)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise NotReady(f"Kafka did not make topic {name}: {error.args[0].str()}") from error
+                raise NotReady(f"Kafka did not make topic {name}: {_told(error)}") from error
     names = [topic.topic for topic in wanted]
     _wait_until_known(admin, settings, names)
     return names
+
+
+def _told(error: KafkaException) -> str:
+    told = error.args[0]
+    cure = "; `posttrail topics --acls --part topics` prints the rules that allow it"
+    refused = KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED
+    return str(told.str()) + (cure if told.code() in refused else "")
 
 
 def _wait_until_known(admin: AdminClient, settings: Settings, names: list[str]) -> None:

@@ -65,6 +65,7 @@ _PREPARE = """
 set -e
 test "$(stat --file-system --format=%T .)" = overlayfs  # nothing below may be real
 hostname {name}
+echo {name} > etc/hostname  # systemd sets it anew
 rm -rf etc/systemd/system etc/posttrail etc/sysusers.d/posttrail.conf opt
 mkdir -p etc/systemd/system/posttrail-.service.d etc/sysusers.d opt
 for target in sysinit basic network-online started shutdown; do

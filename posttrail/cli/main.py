@@ -1,7 +1,9 @@
 """The program `posttrail`: collects the commands, turns errors into one line and an exit code."""
 
 import sys
+from importlib import metadata
 from types import ModuleType
+from typing import Annotated
 
 import typer
 
@@ -70,8 +72,22 @@ for _module in COMMAND_MODULES:
     _module.register(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"posttrail {metadata.version('posttrail')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
     """The trail of every mail through a cluster of Postfix hosts."""
 
 

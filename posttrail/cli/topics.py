@@ -8,6 +8,8 @@ from rich.console import Console
 from posttrail import config, kafka_rules, topic_admin
 from posttrail.config import Settings
 
+_TOOL = 'kafka-acls.sh --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN"'
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -48,7 +50,7 @@ def _print_rules(settings: Settings, parts: list[str], principal: str | None) ->
         for command in kafka_rules.commands(
             rules, principal or f"User:posttrail-{part}", settings.kafka.prefix
         ):
-            typer.echo(f'kafka-acls.sh --bootstrap-server "$BOOTSTRAP" {command}')
+            typer.echo(f"{_TOOL} {command}")
 
 
 def _make(settings: Settings) -> None:
