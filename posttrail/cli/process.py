@@ -6,6 +6,7 @@ import threading
 import typer
 
 from posttrail import config, logs
+from posttrail.cli.worker import collect_rarely
 from posttrail.service import Reload
 
 
@@ -32,6 +33,7 @@ def process() -> None:
     settings = config.load()
     logs.set_up(settings.logs)
     reload = Reload(_Stop())
+    collect_rarely()
     try:
         run(settings)
     finally:

@@ -19,13 +19,17 @@ NULL = "\x02"
 Postfix logs what cannot be printed as `?` (util/printable.c)."""
 
 _READ_BYTES = 1 << 20
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", NULL: "\\x02"})
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), (NULL, "\\x02"))
+"""The backslash first, for the others bring some along."""
 
 
 def _escaped(value: Value) -> str:
     if value is None:
         return NULL
-    return str(value).translate(_ESCAPES)
+    text = str(value)
+    for char, escape in _ESCAPES:  # on a long text much faster than str.translate
+        text = text.replace(char, escape)
+    return text
 
 
 def line(row: Sequence[Value]) -> str:
@@ -73,9 +77,10 @@ def copy_in(cursor: Cursor, statement: str, lines: Sequence[str]) -> None:
         psycopg2.Error: the server refuses a row (its text names the line) or is away.
         ValueError: a NUL or a lone surrogate in a text.
     """
-    text = "\n".join(lines) + "\n"
-    if "\0" in text:
+    # Line by line: of megabytes of text, one character beyond ASCII would make two bytes of each.
+    text = b"\n".join([*map(str.encode, lines), b""])
+    if b"\0" in text:
         raise ValueError("a text holds a NUL character")
-    cursor.copy_expert(statement, BytesIO(text.encode()), _READ_BYTES)
+    cursor.copy_expert(statement, BytesIO(text), _READ_BYTES)
     if cursor.rowcount != len(lines):
         raise ValueError(f"COPY took {cursor.rowcount} of {len(lines)} rows")

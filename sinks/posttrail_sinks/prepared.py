@@ -1,5 +1,6 @@
 """A batch of facts, sorted by what each needs, as far as that needs no database. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
@@ -9,7 +10,7 @@ from posttrail.records import AnyFact, FromFact, GapFact, NoqueueFact, ToFact
 from posttrail_sinks.generations import ShortFact
 from posttrail_sinks.merge import IdKey, Rows
 from posttrail_sinks.policy import Policy, unfit_birth
-from posttrail_sinks.short_ids import Decided, decide, id_key
+from posttrail_sinks.short_ids import Decided, decide
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -39,16 +40,18 @@ def prepare(facts: Iterable[AnyFact], now: int, policy: Policy) -> Prepared:
     """
     prepared = Prepared(now, Rows(), {}, Decided.by(()), [], [], [])
     earliest, latest = policy.oldest(now), policy.latest(now)
-    births: dict[str, int | None] = {}
+    of_ids: defaultdict[IdKey, list[ShortFact]] = defaultdict(list)
     for fact in facts:
         if not earliest <= fact.t <= latest:
             prepared.aside.append((fact, policy.unfit(fact.t, now) or ""))
         elif isinstance(fact, _OF_MAIL):
-            _sort_by_id(fact, prepared, policy, births)
+            of_ids[fact.queue_id, fact.host, fact.instance].append(fact)
         elif isinstance(fact, NoqueueFact):
             prepared.noqueue.append(fact)
         else:
             prepared.gaps.append(fact)
+    for key, of_id in of_ids.items():
+        _sort_by_id(key, of_id, prepared, policy)
     for decision in decide({}, prepared.short, now, policy):
         prepared.fresh.add(decision)
     return prepared
@@ -62,20 +65,25 @@ def waiting(ids: Iterable[IdKey], now: int) -> Prepared:
 _OF_MAIL = (FromFact, ToFact)
 
 
-def _sort_by_id(
-    fact: ShortFact, into: Prepared, policy: Policy, births: dict[str, int | None]
-) -> None:
-    """`births`: what the long ids of the batch say; None for others."""
-    queue_id = fact.queue_id
-    if queue_id not in births:
-        births[queue_id] = born_of_long_id(queue_id) if is_long(queue_id) else None
-    born = births[queue_id]
-    if born is not None:
-        if reason := unfit_birth(born, fact.t) or policy.unfit(born, into.now):
+def _sort_by_id(key: IdKey, facts: list[ShortFact], into: Prepared, policy: Policy) -> None:
+    queue_id = key[0]
+    if is_long(queue_id):
+        _merge(key, facts, into, policy)
+    elif is_short(queue_id):
+        into.short[key] = facts
+    else:
+        into.aside.extend((fact, "not a queue id") for fact in facts)
+
+
+def _merge(key: IdKey, facts: list[ShortFact], into: Prepared, policy: Policy) -> None:
+    """Facts of a mail whose id tells when it was born."""
+    born = born_of_long_id(key[0])
+    unfit = policy.unfit(born, into.now)
+    fit = []
+    for fact in facts:
+        if reason := unfit_birth(born, fact.t) or unfit:
             into.aside.append((fact, reason))
         else:
-            into.rows.add(fact, born)
-    elif is_short(queue_id):
-        into.short.setdefault(id_key(fact), []).append(fact)
-    else:
-        into.aside.append((fact, "not a queue id"))
+            fit.append(fact)
+    if fit:
+        into.rows.add_all(fit, (*key, born))
