@@ -152,6 +152,8 @@ ALTER FUNCTION skip_erased_refusal() OWNER TO posttrail_owner;
 ALTER FUNCTION hide_erased_facts() OWNER TO posttrail_owner;
 ALTER FUNCTION skip_erased_aside() OWNER TO posttrail_owner;
 ALTER TABLE erased_mail OWNER TO posttrail_owner;
+ALTER FUNCTION erased_in(text, timestamptz) OWNER TO posttrail_owner;
+ALTER FUNCTION without_addresses(text, text[]) OWNER TO posttrail_owner;
 ALTER FUNCTION without_erased(text, timestamptz) OWNER TO posttrail_owner;
 ALTER FUNCTION fact_without_erased(jsonb, boolean) OWNER TO posttrail_owner;
 ALTER FUNCTION facts_without_erased(text, boolean) OWNER TO posttrail_owner;
