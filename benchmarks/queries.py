@@ -121,21 +121,21 @@ def _on_a_day(tables: Tables, query: Query) -> Query:
 
 
 def fill(dsn: str, mails: int, workers: int) -> None:
-    """Day partitions of both tables, so many at once; the long ones first."""
+    """Day partitions of all tables, so many at once; the long ones first."""
     first_day = datetime.now(UTC).date() - timedelta(days=DAYS)
     each_day = mails // DAYS
     days = [(first_day + timedelta(days=n), 1 + n * each_day) for n in range(DAYS)]
     with ThreadPoolExecutor(workers) as pool:
         done = [
             pool.submit(_fill_day, dsn, table, day, first, each_day)
-            for table in ("delivery_to", "delivery_from")
+            for table in ("delivery_to", "delivery_from", "noqueue")
             for day, first in days
         ]
         for each in done:
             each.result()
     with closing(psycopg2.connect(dsn)) as opened, opened.cursor() as cursor:
         opened.autocommit = True
-        cursor.execute("ANALYZE delivery_from, delivery_to")
+        cursor.execute("ANALYZE delivery_from, delivery_to, noqueue")
 
 
 def _fill_day(dsn: str, table: str, day: date, first: int, mails: int) -> None:

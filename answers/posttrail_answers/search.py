@@ -142,8 +142,9 @@ def find(
         raise BadInput("a search cannot hold the character NUL")
     begin = None if after is None else read_cursor(after)
     walker = Walker(opened, query, begin, limit + 1, own)
-    keys: _Keys = {(t, True, tuple(key)) for t, *key in walker.first_keys()}
-    keys |= {(t, False, (line_id,)) for t, line_id in walker.first_refusals()}
+    walker.walk()
+    keys: _Keys = {(t, True, tuple(key)) for t, *key in walker.mails}
+    keys |= {(t, False, (line_id,)) for t, line_id in walker.refusals}
     newest = [After(*key) for key in sorted(keys, key=_place, reverse=True)]
     shown = newest[:limit]
     more = cursor_text(shown[-1]) if len(newest) > limit else None

@@ -72,14 +72,43 @@ class Walk(msgspec.Struct, frozen=True):
         """The index does not give the rows in order of time."""
         return self.along in GATHERED or self.along in FEW
 
+    @property
+    def covered(self) -> bool:
+        """The index holds all that is needed to find times: no row is looked at."""
+        return self.along in COVERED
+
+    @property
+    def _along(self) -> str:
+        names = [*([self.along] if self.along else []), f"{self.table}.window"]
+        return " AND ".join(conditions()[each] for each in names)
+
     def text(self, name: str) -> str:
         """The SQL of `sql/<name>.sql`, for one stretch of time: `window_from`, `window_until`."""
-        names = [*([self.along] if self.along else []), f"{self.table}.window"]
-        walked = " AND ".join([*(conditions()[each] for each in names), *self.frame])
+        return self.filled(sql(name))
+
+    def met(self, other: "Choice", *, reads_both: bool) -> str:
+        """The SQL for those of its times, in one stretch, that the other ways have in common.
+
+        Args:
+            reads_both: or else the other's index is asked for each of its times.
+        """
+        times = "SELECT {alias}.born FROM {table} AS {alias} WHERE {along}"
+        met = " UNION ALL ".join(walk.filled(times) for walk in other)
+        text = sql("search_meet").replace("{met}", met)
+        return self.filled(text.replace("{apart}", "" if reads_both else "OFFSET 0"))
+
+    def filled(self, text: str) -> str:
+        """A text with the names of the table and the conditions in its {places}."""
+        walked = " AND ".join([self._along, *self.frame])
         tested = " AND ".join(f"({each})" for each in self.tested) or "true"
         alias = {"from": "f", "to": "d"}[self.table]
-        text = sql(name).replace("{table}", f"delivery_{self.table}").replace("{alias}", alias)
-        return text.replace("{walked}", walked).replace("{conditions}", tested)
+        text = text.replace("{table}", f"delivery_{self.table}").replace("{alias}", alias)
+        text = text.replace("{along}", self._along).replace("{walked}", walked)
+        return text.replace("{conditions}", tested)
+
+
+ANY = Walk("from", "", (), ())
+"""Every mail, newest first."""
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -96,11 +125,17 @@ FEW = ("from.queue_id", "from.message_id")
 """What few mails share."""
 ORDERED = (
     "to.recipient", "from.sender", "from.login", "from.client", "from.client_addr", "to.relay",
-    "from.domain", "to.domain", "to.filtered", "to.status_not_sent",
+    "from.domain", "to.domain", "to.filtered", "to.status_not_sent", "from.status",
 )  # fmt: skip
 """What an index gives newest first; the mostly rarer ones first."""
-GATHERED = ("from.subject", "from.client_network", "from.status")
+GATHERED = ("from.subject", "from.client_network")
 """What an index finds, but not newest first."""
+
+COVERED = (
+    "to.final_recipient", "from.sender", "from.login", "from.client", "from.client_addr",
+    "to.relay", "from.domain", "to.final_domain", "to.status_not_sent", "from.status",
+)  # fmt: skip
+"""Whose index holds the column that is compared, too, so that PostgreSQL reads the index alone."""
 
 _FROM = ("queue_id", "message_id", "sender", "client", "login", "subject")
 _TO = ("recipient", "relay")

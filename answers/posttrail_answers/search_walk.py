@@ -1,17 +1,19 @@
 """Finds the keys of a clause, newest first, along the index that is the shortest way. Reads only.
 
 PostgreSQL guesses which of two conditions is the rarer one, over a whole table and often wrongly.
-Here each is tried on its newest rows, and what they show decides.
+Here the time that the newest rows of each span decides. Where both are frequent and few mails
+fulfil both, their times are met in the indexes alone: rows are far apart on disk, entries are not.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg2.extensions import connection
 
-from posttrail_answers.database import sql
 from posttrail_answers.search_sql import (
+    ANY,
     FEW,
     After,
     Choice,
@@ -24,19 +26,26 @@ from posttrail_answers.search_sql import (
     refusals,
 )
 
-Key = tuple[datetime, str, str, str]
+MailKey = tuple[datetime, str, str, str]
 """born, queue id, host, instance."""
+RefusalKey = tuple[datetime, str]
+"""t, line id."""
+Window = Mapping[str, datetime | str]
+"""A stretch of time: `window_from`, and exclusive `window_until`."""
 
-TRIED = 200
-"""Rows of each condition that are tried before one is chosen."""
+PROBED = 200
+"""How many of its newest rows tell how rare a condition is."""
+LOOKED_UP = 30
+"""What is so many times more frequent is looked up for each of the rarer; else both are read."""
 _FIRST_WINDOW = timedelta(minutes=10)
+_LONGEST_WINDOW = timedelta(days=64)
 STRETCHES = (timedelta(days=2), timedelta(days=8), timedelta(days=32))
 _ALWAYS = {"window_from": "-infinity", "window_until": "infinity"}
 _INSTANT = timedelta(microseconds=1)
 
 
 class Walker:
-    """The mails of one search on one connection."""
+    """One search on one connection. What has been found says how far back there is to look."""
 
     def __init__(
         self, opened: connection, query: Query, after: After | None, limit: int,
@@ -53,112 +62,142 @@ class Walker:
         self._after = after
         self._limit = limit
         self._values = parameters(query, after, limit)
+        self.mails: set[MailKey] = set()
+        self.refusals: set[RefusalKey] = set()
 
-    def first_keys(self) -> set[Key]:
-        """The first keys of every clause: those of the search are among them."""
-        return {key for clause in clauses(self._query) for key in self._of_clause(clause)}
-
-    def first_refusals(self) -> set[tuple[datetime, str]]:
-        """Time and line id of refusals, likewise."""
-        found: set[tuple[datetime, str]] = set()
+    def walk(self) -> None:
+        """Find keys: the first ones of the search are among them."""
+        for clause in clauses(self._query):
+            self._walk_clause(clause)
         for statement in refusals(self._query, self._after, self._own):
-            keys: set[tuple[datetime, str]] = set()
             for window in self._stretches():
-                keys |= self._rows(statement.text, value=statement.value, **window)
-                if len(keys) >= self._limit:
-                    break
-            found |= keys
-        return found
+                self.refusals |= self._rows(statement.text, value=statement.value, **window)
 
-    def _of_clause(self, clause: Clause) -> set[Key]:
+    def _walk_clause(self, clause: Clause) -> None:
         known = choices(self._query, self._after, clause, self._own)
         if len(known) == 1:
-            return self._whole(known[0])
-        ordered = [choice for choice in known if not choice[0].gathered]
-        depths = []
-        for choice in ordered:
-            found, depth = self._tried(choice)
-            if depth is None:
-                return found
-            depths.append(depth)
-        for choice in known[len(ordered) :]:
-            if not depths or self._is_rarer(choice[0], min(depths)):
-                return self._whole(choice)
-        return self._whole(ordered[depths.index(min(depths))])
+            return self._walk_whole(known[0])
+        probed: list[tuple[timedelta, Choice]] = []
+        for choice in known:
+            if choice[0].gathered:
+                continue
+            span = self._probe(choice)
+            if span is None:
+                return self._walk_whole(choice)
+            probed.append((span, choice))
+        probed.sort(key=lambda each: each[0], reverse=True)
+        for choice in known[len(probed) :]:
+            if not probed or self._is_rarer(choice[0], probed[0][0]):
+                return self._walk_whole(choice)
+        return self._walk_rarest(probed)
 
-    def _tried(self, choice: Choice) -> tuple[set[Key], datetime | None]:
-        """What its newest rows give, and how far back they go; None: nothing more is wanted."""
-        tried = [self._in_order(walk, TRIED) for walk in choice]
-        depths = [depth for _, depth in tried if depth is not None]
-        return {key for keys, _ in tried for key in keys}, max(depths, default=None)
+    def _walk_rarest(self, probed: list[tuple[timedelta, Choice]]) -> None:
+        """Along the first, met with the second where that needs their indexes alone."""
+        (span, rarest), *others = probed
+        if rarest[0].covered and not self._own:
+            for other_span, other in others:
+                if other[0].covered:
+                    reads_both = span < LOOKED_UP * other_span
+                    return self._meet(rarest, other, span, reads_both=reads_both)
+        return self._walk_whole(rarest)
 
-    def _is_rarer(self, walk: Walk, depth: datetime) -> bool:
-        """Is it ten times rarer, in the time that the tried rows span? Only then it is gathered."""
-        most = max(1, TRIED // 10)
-        window = {"window_from": depth, "window_until": "infinity"}
+    def _meet(self, rarest: Choice, other: Choice, span: timedelta, *, reads_both: bool) -> None:
+        """What the two have in common: rows are read only where their times meet."""
+
+        def look(walk: Walk, window: Window) -> set[MailKey]:
+            times = [t for (t,) in self._rows(walk.met(other, reads_both=reads_both), **window)]
+            return self._walk_rows(walk, "search_at", times=times, **window) if times else set()
+
+        for walk in rarest:
+            self._by_windows(functools.partial(look, walk), span)
+
+    def _walk_whole(self, choice: Choice) -> None:
+        for walk in choice:
+            if walk.along in FEW:
+                self.mails |= self._walk_rows(walk, "search_gather", **_ALWAYS)
+            elif walk.gathered:
+                gather = functools.partial(self._gather, walk)
+                self._by_windows(gather, _FIRST_WINDOW)
+            else:
+                for window in self._stretches():
+                    self.mails |= self._walk_rows(walk, "search_walk", **window)
+
+    def _gather(self, walk: Walk, window: Window) -> set[MailKey]:
+        return self._walk_rows(walk, "search_gather", **window)
+
+    def _probe(self, choice: Choice) -> timedelta | None:
+        """The time that its newest rows span; None: in no stretch are there so many."""
+        for window in self._stretches():
+            depths = [depth for walk in choice for depth in self._depth(walk, PROBED, window)]
+            if depths:
+                return max(self._newest - max(depths), _INSTANT)
+        return None
+
+    def _depth(self, walk: Walk, bound: int, window: Window) -> set[datetime]:
+        """When the last of so many was, counted from the newest; empty: there are fewer."""
+        return {t for (t,) in self._walk_rows(walk, "search_depth", bound=bound, **window)}
+
+    def _is_rarer(self, walk: Walk, span: timedelta) -> bool:
+        """Is it ten times rarer, in the time that the probed rows span? Then it is gathered."""
+        most = max(1, PROBED // 10)
+        window = {"window_from": self._newest - span, "window_until": "infinity"}
         ((count,),) = self._walk_rows(walk, "search_count", bound=most, **window)
         return int(count) < most
 
-    def _whole(self, choice: Choice) -> set[Key]:
-        return {key for walk in choice for key in self._walked(walk)}
-
-    def _walked(self, walk: Walk) -> set[Key]:
-        if walk.along in FEW:
-            return self._walk_rows(walk, "search_gather", **_ALWAYS)
-        if walk.gathered:
-            return self._by_windows(walk)
-        return self._in_order(walk, None)[0]
-
-    def _in_order(self, walk: Walk, bound: int | None) -> tuple[set[Key], datetime | None]:
-        """Along an index, at most so many rows of a stretch; with the time of the last one then."""
-        keys: set[Key] = set()
+    @functools.cached_property
+    def _newest(self) -> datetime:
+        """The newest of all mails that may be asked for."""
         for window in self._stretches():
-            keys |= self._walk_rows(walk, "search_walk", bound=bound, **window)
-            if len(keys) >= self._limit:
-                break
-            if bound is not None:
-                for (depth,) in self._walk_rows(walk, "search_depth", bound=bound, **window):
-                    return keys, depth
-        return keys, None
+            for newest in self._depth(ANY, 1, window):
+                return newest
+        return self._end or datetime.now(UTC)
 
-    def _stretches(self) -> Iterator[dict[str, datetime | str]]:
+    def _stretches(self) -> Iterator[Window]:
         """From the newest back: most pages are full soon, and few days are planned quickly."""
-        until: datetime | str = self._end() or "infinity"
-        begin = self._end() or datetime.now(UTC)
-        since = self._query.since
+        until = self._end
+        begin = self._end or datetime.now(UTC)
         for length in STRETCHES:
             begin -= length
-            if since is not None and begin <= since:
+            if self._is_before_all(begin):
                 break
-            yield {"window_from": begin, "window_until": until}
+            yield _window(begin, until)
             until = begin
-        yield {"window_from": since or "-infinity", "window_until": until}
+        if until is None or not self._is_before_all(until):
+            yield _window(self._start, until)
 
-    def _by_windows(self, walk: Walk) -> set[Key]:
+    def _by_windows(self, look: Callable[[Window], set[MailKey]], length: timedelta) -> None:
         """Stretches of time from the newest back, each as long as the last ones let expect."""
-        first, end = self._span()
-        until, length = end, _FIRST_WINDOW
-        keys: set[Key] = set()
-        while until > first and len(keys) < self._limit:
-            start = max(first, until - length)
-            keys |= self._walk_rows(walk, "search_gather", window_from=start, window_until=until)
-            wanted = 1.5 * (self._limit - len(keys)) / len(keys) if keys else 24
-            length = min(24 * length, max(2 * length, wanted * (end - start)))
-            until = start
-        return keys
+        found = 0
+        begin, until = self._newest, self._end
+        while until is None or not self._is_before_all(until):
+            begin -= length
+            start = self._start if length > _LONGEST_WINDOW or self._is_before_all(begin) else begin
+            keys = look(_window(start, until))
+            self.mails |= keys
+            if start is not begin:
+                return
+            found += len(keys)
+            wanted = 1.5 * (self._limit - found) / found if found else 24
+            length = min(24 * length, max(2 * length, wanted * (self._newest - begin)))
+            until = begin
 
+    def _is_before_all(self, moment: datetime) -> bool:
+        """Nothing older is wanted."""
+        start = self._start
+        return start is not None and moment <= start
+
+    @property
+    def _start(self) -> datetime | None:
+        """What is wanted is not older: by the search, or since that many newer ones are found."""
+        found: list[MailKey | RefusalKey] = [*self.mails, *self.refusals]
+        times = sorted((key[0] for key in found), reverse=True)
+        return times[self._limit - 1] if len(times) >= self._limit else self._query.since
+
+    @functools.cached_property
     def _end(self) -> datetime | None:
         """What is searched for is older than this."""
         after = None if self._after is None else self._after.t + _INSTANT
         return min((end for end in (self._query.until, after) if end is not None), default=None)
-
-    def _span(self) -> tuple[datetime, datetime]:
-        """From when to when there can be mails; the end is exclusive."""
-        ((oldest, newest),) = self._rows(sql("search_span"))
-        last = (newest or datetime.now(UTC)) + _INSTANT
-        last = min(last, self._end() or last)
-        starts = (oldest, self._query.since)
-        return max((start for start in starts if start is not None), default=last), last
 
     def _walk_rows(self, walk: Walk, name: str, **more: Any) -> set[Any]:
         return self._rows(walk.text(name), value=walk.value, **more)
@@ -167,3 +206,7 @@ class Walker:
         with self._opened.cursor() as cursor:
             cursor.execute(text, self._values | more)
             return set(cursor)
+
+
+def _window(begin: datetime | None, until: datetime | None) -> Window:
+    return {"window_from": begin or "-infinity", "window_until": until or "infinity"}

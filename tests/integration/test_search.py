@@ -140,13 +140,13 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("tried", "stretches"), [(search_walk.TRIED, search_walk.STRETCHES), (2, (HOUR, 5 * HOUR))]
+    ("tried", "stretches"), [(search_walk.PROBED, search_walk.STRETCHES), (2, (HOUR, 5 * HOUR))]
 )
 def test_any_combination_finds_what_a_plain_filter_finds(
     searched: str, tried: int, stretches: tuple[timedelta, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages and days are made short, so that ways are compared and stretches are joined."""
-    monkeypatch.setattr(search_walk, "TRIED", tried)
+    monkeypatch.setattr(search_walk, "PROBED", tried)
     monkeypatch.setattr(search_walk, "STRETCHES", stretches)
     with reading(searched) as opened:
         _finds_what_fits(opened, ROWS, 100)
@@ -155,7 +155,7 @@ def test_any_combination_finds_what_a_plain_filter_finds(
 @pytest.mark.parametrize(
     ("own", "tried"),
     [
-        (("example.com",), search_walk.TRIED),
+        (("example.com",), search_walk.PROBED),
         (("example.net", "example.org"), 2),
         (("example.org", *(f"{n}.example" for n in range(search_sql.MOST_OWN_DOMAINS))), 2),
         (("a.example",), 2),
@@ -164,7 +164,7 @@ def test_any_combination_finds_what_a_plain_filter_finds(
 def test_a_visitor_finds_what_a_plain_filter_lets_through(
     searched: str, own: tuple[str, ...], tried: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_walk, "TRIED", tried)
+    monkeypatch.setattr(search_walk, "PROBED", tried)
     make_roles(searched)
     visitor = Visitor(name="ann", address="", domains=own)
     with closing(Tables(searched, 1, 20)) as tables, tables.seen_by(visitor) as opened:

@@ -3,7 +3,7 @@
 WITH open_mail AS (
     SELECT queue_id, host, instance, born, sender, size, status, reason, t_last
     FROM delivery_from
-    WHERE removed_at IS NULL
+    WHERE status IS DISTINCT FROM 'removed' AND removed_at IS NULL
         AND (status IS NULL OR status NOT IN ('rejected', 'discarded', 'canceled', 'removed'))
         AND (nrcpt IS NOT NULL OR status IN ('held', 'queued'))
         AND (%(hosts)s::text[] IS NULL OR host = ANY (%(hosts)s::text[]))

@@ -23,7 +23,7 @@ f.sasl_username IS NOT NULL AND lower(f.sasl_username) = lower(%(login)s COLLATE
 f.subject IS NOT NULL
 AND to_tsvector('simple', f.subject) @@ websearch_to_tsquery('simple', %(subject)s)
 -- name: from.status
-f.status = ANY (%(statuses)s)
+f.status IS DISTINCT FROM 'removed' AND f.status = ANY (%(statuses)s)
 -- name: from.host
 f.host = %(host)s
 -- name: from.since
@@ -129,7 +129,7 @@ n.client_addr = %(client)s::inet
 -- name: noqueue.client_network
 n.client_addr <<= %(client)s::inet
 -- name: noqueue.login
-lower(n.sasl_username) = lower(%(login)s COLLATE "C")
+n.sasl_username IS NOT NULL AND lower(n.sasl_username) = lower(%(login)s COLLATE "C")
 -- name: noqueue.failed
 n.action <> 'discard'
 -- name: noqueue.rejected

@@ -3,6 +3,7 @@ SET LOCAL enable_bitmapscan TO on;
 SET LOCAL enable_seqscan TO on;
 SET LOCAL enable_sort TO on;
 SET LOCAL jit TO off;
+SET LOCAL max_parallel_workers_per_gather TO 0;
 WITH f AS MATERIALIZED (
     SELECT * FROM delivery_from AS f
     WHERE {walked}
