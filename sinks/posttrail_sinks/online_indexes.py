@@ -28,6 +28,9 @@ class _Part(msgspec.Struct, frozen=True):
 
     statement: str
     whole: str
+    computes: bool
+    """It holds values of an expression, and not only of columns."""
+    partition: str
     built: str | None
 
 
@@ -65,6 +68,9 @@ def build(connection: Connection, wanted: Missing) -> None:
             _build_beside_writers(cursor, part.statement)
             part = _part(cursor, wanted)
         if part is not None and part.built is not None:
+            if part.computes:
+                # A day that is over changes no more: nothing else would have its values counted.
+                _run(cursor, "analyze_partition", partition=part.partition)
             _run(cursor, "attach_index", whole=part.whole, part=part.built)
 
 

@@ -142,3 +142,17 @@ def test_a_day_that_is_dropped_while_it_waits_for_its_index_is_left_out(
         assert upgrade.result(60) == []
 
     assert built(store) == complete(DAYS - 1)
+
+
+def test_the_planner_knows_the_values_of_an_index_from_the_first_day(
+    store: Store, dsn: str
+) -> None:
+    execute(dsn, "CREATE INDEX lowered ON ONLY delivery_to (lower(relay), born)")
+
+    migrate(dsn)
+
+    known = store.ask(
+        "SELECT count(*) FROM pg_stats WHERE tablename IN (SELECT inhrelid::regclass::text"
+        " FROM pg_inherits WHERE inhparent = 'lowered'::regclass) AND attname = 'lower'"
+    )
+    assert known == [(DAYS,)]
