@@ -24,9 +24,19 @@ CREATE TABLE erased_mail (
 COMMENT ON TABLE erased_mail IS 'Mails from and to people who were erased.';
 COMMENT ON COLUMN erased_mail.sent IS 'By the erased person; false: to them.';
 
+-- This and what follows is called by triggers, which set owner and search_path: to set them again for
+-- each text would cost the most.
+CREATE OR REPLACE FUNCTION was_erased(addresses text[], t timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY INVOKER AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM erasure_key, unnest(addresses) AS address, erased
+        WHERE digest = sha256(key || convert_to(lower(address), 'UTF8')) AND t <= at
+    );
+END
+$$;
+
 -- Addresses of erased people in a text, found by their hashes: of all that may be one before each @.
--- This and what uses it is called by triggers, which set owner and search_path; to set them again for
--- each text costs the most.
 CREATE FUNCTION erased_in(words text, t timestamptz) RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
