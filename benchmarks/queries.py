@@ -23,7 +23,10 @@ from posttrail_answers.database import reading
 from posttrail_answers.search import Query, find
 from posttrail_answers.trace import trails
 from posttrail_embedded.database import EmbeddedPostgres
-from posttrail_sinks.migrate import migrate
+from posttrail_sinks.migrate import make_roles, migrate
+from posttrail_web.database import Busy
+from posttrail_web.database import Tables as Web
+from posttrail_web.visitors import Visitor
 from psycopg2.extensions import connection
 
 HERE = Path(__file__).parent
@@ -115,6 +118,19 @@ SHAPES: dict[str, Shape] = {
 }
 
 
+VISITORS: dict[str, Shape] = {
+    "newest of all": lambda _: Query(),
+    "a sender of any domain": lambda t: Query(sender=t.sender()),
+    "a recipient": lambda t: Query(recipient=t.recipient()),
+    "a foreign domain": lambda t: Query(domain=t.domain()),
+    "a client": lambda t: Query(client=t.client()),
+    "a frequent word": lambda _: Query(subject="invoice"),
+    "failed": lambda _: Query(status="failed"),
+    "a sender, failed": lambda t: Query(sender=t.sender(), status="failed"),
+}
+"""Asked by visitors who see the mails of one domain."""
+
+
 def _on_a_day(tables: Tables, query: Query) -> Query:
     since = tables.since()
     return msgspec.structs.replace(query, since=since, until=since + timedelta(days=1))
@@ -135,7 +151,8 @@ def fill(dsn: str, mails: int, workers: int) -> None:
             each.result()
     with closing(psycopg2.connect(dsn)) as opened, opened.cursor() as cursor:
         opened.autocommit = True
-        cursor.execute("ANALYZE delivery_from, delivery_to, noqueue")
+        # Beside the fill of other days a vacuum marked few pages: no index alone would serve.
+        cursor.execute("VACUUM (ANALYZE) delivery_from, delivery_to, noqueue")
 
 
 def _fill_day(dsn: str, table: str, day: date, first: int, mails: int) -> None:
@@ -247,6 +264,28 @@ def measure(dsn: str, rounds: int) -> None:
         print(f"load {os.getloadavg()[0]:.1f}")
 
 
+def measure_visitors(dsn: str, rounds: int) -> None:
+    """Behind row security, each time as a visitor of another domain."""
+    tables = filled(dsn)
+    make_roles(dsn)
+    print(f"load {os.getloadavg()[0]:.1f}; visitors of one domain")
+    for name, shape in VISITORS.items():
+        with closing(Web(dsn, 1, statement_seconds=5)) as web:
+            with web.seen_by(_visitor(tables)) as opened:
+                pids = (os.getpid(), opened.info.backend_pid)
+            percentiles(name, lambda: _ask_as_visitor(web, tables, shape), rounds, pids)  # noqa: B023
+
+
+def _visitor(tables: Tables) -> Visitor:
+    return Visitor(name="ann", address="", domains=(tables.domain(),))
+
+
+def _ask_as_visitor(web: Web, tables: Tables, shape: Shape) -> None:
+    visitor = _visitor(tables)
+    with suppress(Busy), web.seen_by(visitor) as opened:
+        find(opened, shape(tables), own=visitor.domains)
+
+
 def _ask(opened: connection, query: Query) -> None:
     """What takes longer than a statement may counts as that long."""
     with suppress(psycopg2.errors.QueryCanceled):
@@ -267,10 +306,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.filled:
         measure(options.filled, options.rounds)
+        measure_visitors(options.filled, options.rounds)
         return
     with own_postgres() as dsn:
         fill(dsn, options.mails, options.workers)
         measure(dsn, options.rounds)
+        measure_visitors(dsn, options.rounds)
 
 
 if __name__ == "__main__":

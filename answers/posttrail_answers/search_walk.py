@@ -35,7 +35,7 @@ Window = Mapping[str, datetime | str]
 
 PROBED = 200
 """How many of its newest rows tell how rare a condition is."""
-LOOKED_UP = 30
+LOOKED_UP = 100
 """What is so many times more frequent is looked up for each of the rarer; else both are read."""
 _FIRST_WINDOW = timedelta(minutes=10)
 _LONGEST_WINDOW = timedelta(days=64)
@@ -138,8 +138,8 @@ class Walker:
         return {t for (t,) in self._walk_rows(walk, "search_depth", bound=bound, **window)}
 
     def _is_rarer(self, walk: Walk, span: timedelta) -> bool:
-        """Is it ten times rarer, in the time that the probed rows span? Then it is gathered."""
-        most = max(1, PROBED // 10)
+        """Is it half as frequent, in the time that the probed rows span? Then it is gathered."""
+        most = max(1, PROBED // 2)
         window = {"window_from": self._newest - span, "window_until": "infinity"}
         ((count,),) = self._walk_rows(walk, "search_count", bound=most, **window)
         return int(count) < most

@@ -140,20 +140,27 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("tried", "stretches"), [(search_walk.PROBED, search_walk.STRETCHES), (2, (HOUR, 5 * HOUR))]
+    ("probed", "stretches", "looked_up"),
+    [
+        (search_walk.PROBED, search_walk.STRETCHES, search_walk.LOOKED_UP),
+        (2, (HOUR, 5 * HOUR), search_walk.LOOKED_UP),
+        (2, (HOUR, 5 * HOUR), 0),
+    ],
 )
 def test_any_combination_finds_what_a_plain_filter_finds(
-    searched: str, tried: int, stretches: tuple[timedelta, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pages and days are made short, so that ways are compared and stretches are joined."""
-    monkeypatch.setattr(search_walk, "PROBED", tried)
+    searched: str, probed: int, stretches: tuple[timedelta, ...], looked_up: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Few rows and short times: ways are compared, conditions meet, stretches are joined."""
+    monkeypatch.setattr(search_walk, "PROBED", probed)
     monkeypatch.setattr(search_walk, "STRETCHES", stretches)
+    monkeypatch.setattr(search_walk, "LOOKED_UP", looked_up)
     with reading(searched) as opened:
         _finds_what_fits(opened, ROWS, 100)
 
 
 @pytest.mark.parametrize(
-    ("own", "tried"),
+    ("own", "probed"),
     [
         (("example.com",), search_walk.PROBED),
         (("example.net", "example.org"), 2),
@@ -162,9 +169,9 @@ def test_any_combination_finds_what_a_plain_filter_finds(
     ],
 )
 def test_a_visitor_finds_what_a_plain_filter_lets_through(
-    searched: str, own: tuple[str, ...], tried: int, monkeypatch: pytest.MonkeyPatch
+    searched: str, own: tuple[str, ...], probed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_walk, "PROBED", tried)
+    monkeypatch.setattr(search_walk, "PROBED", probed)
     make_roles(searched)
     visitor = Visitor(name="ann", address="", domains=own)
     with closing(Tables(searched, 1, 20)) as tables, tables.seen_by(visitor) as opened:
