@@ -114,7 +114,7 @@ def test_a_partition_has_the_indexes_and_settings_of_its_kind(dsn: str) -> None:
     assert defs == of_parent
     assert {
         "btree (born)",
-        "btree (lower(sender), born)",
+        "btree (lower(sender), born) INCLUDE (sender)",
         "btree (queue_id, host, instance, born)",
         "hash (message_id)",
     } <= {str(row[0]).strip() for row in defs}
