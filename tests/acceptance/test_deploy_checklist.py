@@ -164,7 +164,8 @@ class Servers:
 def _user(call: list[str]) -> UserScramCredentialUpsertion:
     """The user that a call of kafka-configs.sh is to make."""
     name = call[call.index("--entity-name") + 1]
-    mechanism, _, password = call[-1].removesuffix("]").partition("=[password=")
+    mechanism, key, password = call[-1].split("=", 2)
+    assert key == "password"  # in a file without the brackets that an argument has
     scram = ScramCredentialInfo(ScramMechanism[mechanism.replace("-", "_")], 4096)
     return UserScramCredentialUpsertion(name, scram, password.encode())
 
