@@ -106,3 +106,22 @@ def test_lost_lines_stand_before_everything(dsn: str) -> None:
 
     assert said.splitlines()[1].startswith("INCOMPLETE: 42 log lines")
     assert "journal" in said
+
+
+def test_percentiles_are_those_of_all_values_sorted(sample_dsn: str, found: Report) -> None:
+    """They are found from how often each value comes; PostgreSQL's own function is the measure."""
+    text = """
+        SELECT {} FROM delivery_to
+        WHERE status = 'sent' AND NOT probe AND response NOT LIKE 'forwarded as %'
+            AND t >= '2026-01-01'
+    """
+    columns = {"whole": "delay", "a": "delays[1]", "d": "delays[4]"}
+    sorted_ = "percentile_cont(ARRAY[0.5, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY {}::float8)"
+    with reading(sample_dsn) as opened, opened.cursor() as cursor:
+        cursor.execute(text.format(", ".join(map(sorted_.format, columns.values()))))
+        expected = dict(zip(columns, next(iter(cursor)), strict=True))
+
+    for each in found.delays:
+        if each.stage in expected:
+            ours = [each.p50, each.p90, each.p95, each.p99]
+            assert ours == pytest.approx(expected[each.stage], rel=1e-6), each.stage

@@ -1,41 +1,27 @@
 -- Behind report_facts.sql: everything a report says, as one object. %(top)s: rows of a list.
 ,
+in_hours AS (
+    SELECT t AT TIME ZONE %(zone)s AS hour, what, times FROM happening
+),
 counted AS (
     SELECT
-        (t AT TIME ZONE %(zone)s)::date AS day,
-        extract(hour FROM t AT TIME ZONE %(zone)s)::integer AS hour,
+        hour::date AS day, extract(hour FROM hour)::integer AS hour,
         coalesce(sum(times) FILTER (WHERE what = 'received'), 0) AS received,
         coalesce(sum(times) FILTER (WHERE what = 'delivered'), 0) AS delivered,
         coalesce(sum(times) FILTER (WHERE what = 'deferred'), 0) AS deferred,
         coalesce(sum(times) FILTER (WHERE what = 'bounced'), 0) AS bounced,
         coalesce(sum(times) FILTER (WHERE what = 'rejected'), 0) AS rejected
-    FROM happening
-    GROUP BY GROUPING SETS (
-        ((t AT TIME ZONE %(zone)s)::date), (extract(hour FROM t AT TIME ZONE %(zone)s)::integer)
-    )
+    FROM in_hours
+    GROUP BY GROUPING SETS ((hour::date), (extract(hour FROM hour)::integer))
 ),
 party AS MATERIALIZED (
     SELECT
-        'sender' AS side,
-        concat(regexp_replace(sender, '@[^@]*$', ''), lower(substring(sender FROM '@[^@]*$')))
-            AS address, count(*) AS mails, sum(size) AS bytes
+        'sender' AS side, coalesce(nullif(sender, ''), '<>') AS address, count(*) AS mails,
+        sum(size) AS bytes
     FROM received WHERE size IS NOT NULL GROUP BY 2
     UNION ALL
-    SELECT
-        'recipient',
-        concat(regexp_replace(address, '@[^@]*$', ''), lower(substring(address FROM '@[^@]*$'))),
-        count(*), coalesce(sum(size), 0)
+    SELECT 'recipient', coalesce(nullif(address, ''), '<>'), count(*), coalesce(sum(size), 0)
     FROM attempt WHERE status = 'sent' AND NOT forwarded GROUP BY 2
-),
-ranked AS (
-    SELECT
-        side, CASE address WHEN '' THEN '<>' ELSE address END AS address, mails, bytes,
-        row_number() OVER (PARTITION BY side ORDER BY mails DESC, bytes DESC, address) AS by_mails,
-        row_number() OVER (PARTITION BY side ORDER BY bytes DESC, mails DESC, address) AS by_size
-    FROM party
-),
-top_party AS (
-    SELECT * FROM ranked WHERE by_mails <= %(top)s OR by_size <= %(top)s
 ),
 sender_domain AS MATERIALIZED (
     SELECT domain, count(*) AS received, sum(size) AS bytes
@@ -69,29 +55,53 @@ refusal_kind AS (
         count(*) AS count
     FROM refusal GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 1, 2, 5 LIMIT %(top)s
 ),
+response AS (
+    SELECT status, response, sum(times) AS times FROM attempt WHERE status <> 'sent' GROUP BY 1, 2
+),
 reason AS (
     SELECT
         status, left(regexp_replace(
             response,
             '^(host \S+ (said|refused to talk to me): )?([0-9]{3}[- ])?([0-9.]+ )?(<[^>]*>: )?', '\4'
         ), 200) AS reason, sum(times) AS count
-    FROM attempt WHERE status IN ('deferred', 'bounced')
+    FROM response
     GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %(top)s
 ),
 stage AS (
-    SELECT 'whole' AS stage, delay FROM attempt
+    SELECT 'whole' AS stage, delay AS seconds, count(*) AS times FROM attempt
     WHERE status = 'sent' AND NOT forwarded AND delay IS NOT NULL
+    GROUP BY delay
     UNION ALL
-    SELECT (ARRAY['a', 'b', 'c', 'd'])[part.number], part.seconds
-    FROM recipient AS r CROSS JOIN LATERAL unnest(r.delays) WITH ORDINALITY AS part (seconds, number)
-    WHERE r.status = 'sent' AND r.t >= %(since)s AND r.t < %(until)s AND part.number <= 4
-        AND NOT coalesce(starts_with(r.response, 'forwarded as '), false)
+    SELECT
+        CASE 0
+            WHEN grouping(delays[1]) THEN 'a' WHEN grouping(delays[2]) THEN 'b'
+            WHEN grouping(delays[3]) THEN 'c' ELSE 'd'
+        END, coalesce(delays[1], delays[2], delays[3], delays[4]), count(*)
+    FROM recipient
+    WHERE status = 'sent' AND NOT forwarded AND t >= %(since)s AND t < %(until)s
+        AND delays IS NOT NULL
+    GROUP BY GROUPING SETS ((delays[1]), (delays[2]), (delays[3]), (delays[4]))
+    HAVING coalesce(delays[1], delays[2], delays[3], delays[4]) IS NOT NULL
+),
+-- Delays have two digits, so there are few different ones: their order is found without sorting all.
+summed AS (
+    SELECT
+        stage, seconds, sum(times) OVER (PARTITION BY stage ORDER BY seconds) AS upto,
+        sum(times) OVER (PARTITION BY stage) AS count
+    FROM stage
+),
+-- As percentile_cont: between two values in proportion.
+quantile AS (
+    SELECT
+        stage, count, p, p * (count - 1) - floor(p * (count - 1)) AS rest,
+        min(seconds) FILTER (WHERE upto > floor(p * (count - 1))) AS low,
+        min(seconds) FILTER (WHERE upto > ceil(p * (count - 1))) AS high
+    FROM summed CROSS JOIN unnest(ARRAY[0.5, 0.9, 0.95, 0.99]::float8[]) AS p
+    GROUP BY stage, count, p
 ),
 percentile AS (
-    SELECT
-        stage, count(*) AS count,
-        percentile_cont(ARRAY[0.5, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY delay) AS p
-    FROM stage GROUP BY stage
+    SELECT stage, count, array_agg(low + rest * (high - low) ORDER BY p) AS p
+    FROM quantile GROUP BY stage, count
 ),
 login AS (
     SELECT
@@ -110,6 +120,7 @@ SELECT jsonb_build_object(
             AND (%(hosts)s::text[] IS NULL OR host = ANY (%(hosts)s::text[]))
     ),
     'totals', jsonb_build_object(
+        'deferred', (SELECT count(DISTINCT mail) FROM attempt WHERE status = 'deferred'),
         'received', (SELECT count(*) FROM received),
         'bytes_received', (SELECT coalesce(sum(size), 0) FROM received),
         'held', (SELECT count(*) FROM received WHERE status = 'held'),
@@ -129,7 +140,6 @@ SELECT jsonb_build_object(
             'bytes_delivered',
             coalesce(sum(size) FILTER (WHERE status = 'sent' AND NOT forwarded), 0),
             'forwarded', count(*) FILTER (WHERE forwarded),
-            'deferred', count(DISTINCT mail) FILTER (WHERE status = 'deferred'),
             'deferrals', coalesce(sum(times) FILTER (WHERE status = 'deferred'), 0),
             'bounced', count(*) FILTER (WHERE status = 'bounced')
         ) FROM attempt
@@ -152,20 +162,28 @@ SELECT jsonb_build_object(
         FROM (SELECT * FROM sender_domain ORDER BY received DESC, domain LIMIT %(top)s) AS d
     ),
     'senders', (
-        SELECT coalesce(jsonb_agg(p ORDER BY by_mails), '[]') FROM top_party AS p
-        WHERE side = 'sender' AND by_mails <= %(top)s
+        SELECT coalesce(jsonb_agg(p ORDER BY mails DESC, bytes DESC, address), '[]')
+        FROM (
+            SELECT * FROM party WHERE side = 'sender' ORDER BY mails DESC, bytes DESC, address LIMIT %(top)s
+        ) AS p
     ),
     'senders_by_size', (
-        SELECT coalesce(jsonb_agg(p ORDER BY by_size), '[]') FROM top_party AS p
-        WHERE side = 'sender' AND by_size <= %(top)s
+        SELECT coalesce(jsonb_agg(p ORDER BY bytes DESC, mails DESC, address), '[]')
+        FROM (
+            SELECT * FROM party WHERE side = 'sender' ORDER BY bytes DESC, mails DESC, address LIMIT %(top)s
+        ) AS p
     ),
     'recipients', (
-        SELECT coalesce(jsonb_agg(p ORDER BY by_mails), '[]') FROM top_party AS p
-        WHERE side = 'recipient' AND by_mails <= %(top)s
+        SELECT coalesce(jsonb_agg(p ORDER BY mails DESC, bytes DESC, address), '[]')
+        FROM (
+            SELECT * FROM party WHERE side = 'recipient' ORDER BY mails DESC, bytes DESC, address LIMIT %(top)s
+        ) AS p
     ),
     'recipients_by_size', (
-        SELECT coalesce(jsonb_agg(p ORDER BY by_size), '[]') FROM top_party AS p
-        WHERE side = 'recipient' AND by_size <= %(top)s
+        SELECT coalesce(jsonb_agg(p ORDER BY bytes DESC, mails DESC, address), '[]')
+        FROM (
+            SELECT * FROM party WHERE side = 'recipient' ORDER BY bytes DESC, mails DESC, address LIMIT %(top)s
+        ) AS p
     ),
     'relays', (
         SELECT coalesce(
