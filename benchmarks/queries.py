@@ -24,7 +24,7 @@ from posttrail_answers.search import Query, find
 from posttrail_answers.trace import trails
 from posttrail_embedded.database import EmbeddedPostgres
 from posttrail_sinks.migrate import make_roles, migrate
-from posttrail_web.database import Busy
+from posttrail_web.database import Busy, sight
 from posttrail_web.database import Tables as Web
 from posttrail_web.visitors import Visitor
 from psycopg2.extensions import connection
@@ -272,7 +272,7 @@ def measure_visitors(dsn: str, rounds: int) -> None:
     for name, shape in VISITORS.items():
         with closing(Web(dsn, 1, statement_seconds=5)) as web:
             with web.seen_by(_visitor(tables)) as opened:
-                pids = (os.getpid(), opened.info.backend_pid)
+                pids = (os.getpid(), opened.info.backend_pid)  # the page keeps its connections
             percentiles(name, lambda: _ask_as_visitor(web, tables, shape), rounds, pids)  # noqa: B023
 
 
@@ -283,7 +283,7 @@ def _visitor(tables: Tables) -> Visitor:
 def _ask_as_visitor(web: Web, tables: Tables, shape: Shape) -> None:
     visitor = _visitor(tables)
     with suppress(Busy), web.seen_by(visitor) as opened:
-        find(opened, shape(tables), own=visitor.domains)
+        find(opened, shape(tables), sight=sight(opened, visitor))
 
 
 def _ask(opened: connection, query: Query) -> None:

@@ -23,10 +23,10 @@ from posttrail_answers.search_sql import (
     match,
     parameters,
 )
-from posttrail_answers.search_walk import Walker
+from posttrail_answers.search_walk import ALL, Sight, Walker
 from posttrail_answers.words import Word
 
-__all__ = ["Page", "Query", "Recipient", "Result", "find", "reach"]
+__all__ = ["ALL", "Page", "Query", "Recipient", "Result", "Sight", "find", "reach"]
 
 _Key = tuple[datetime, bool, tuple[str, ...]]
 _Keys = set[_Key]
@@ -126,13 +126,13 @@ def read_cursor(text: str) -> After:
 
 def find(
     opened: connection, query: Query, *, after: str | None = None, limit: int = 50,
-    own: tuple[str, ...] = (),
+    sight: Sight = ALL,
 ) -> Page:  # fmt: skip
     """One page; `limit` results at most.
 
     Args:
         opened: what it may see decides PostgreSQL.
-        own: the domains whose mails it may see, lower case: a short way to them. None: it sees all.
+        sight: what that is.
 
     Raises:
         BadInput: `after` is no cursor, or the query holds a NUL, which no text in PostgreSQL has.
@@ -141,7 +141,7 @@ def find(
     if any("\0" in value for value in msgspec.structs.astuple(query) if isinstance(value, str)):
         raise BadInput("a search cannot hold the character NUL")
     begin = None if after is None else read_cursor(after)
-    walker = Walker(opened, query, begin, limit + 1, own)
+    walker = Walker(opened, query, begin, limit + 1, sight)
     walker.walk()
     keys: _Keys = {(t, True, tuple(key)) for t, *key in walker.mails}
     keys |= {(t, False, (line_id,)) for t, line_id in walker.refusals}
@@ -180,6 +180,7 @@ def _results(opened: connection, query: Query, keys: Sequence[After]) -> tuple[R
             cursor.execute(sql("search_refusals"), {
                 "t": [key.t.isoformat() for key in refusals],
                 "line_id": [int(key.key[0]) for key in refusals],
+                "first": min(key.t for key in refusals), "last": max(key.t for key in refusals),
             })  # fmt: skip
             for line_id, raw in cursor:
                 result = _result(raw)

@@ -64,8 +64,10 @@ class Walk(msgspec.Struct, frozen=True):
     """Texts that hold for the walked rows, too: host, time, where the last page ended."""
     tested: tuple[str, ...]
     """Texts of what the rows on the way must fulfil."""
-    value: str | None = None
-    """What `along` compares with, where it is not a field of the search: `%(value)s`."""
+    own: int = 0
+    """Which of the visitor's own domains, where `along` is about one."""
+    recipient_domain: str | None = None
+    """That of every row on the way, where it is one; lower case."""
 
     @property
     def gathered(self) -> bool:
@@ -80,7 +82,9 @@ class Walk(msgspec.Struct, frozen=True):
     @property
     def _along(self) -> str:
         names = [*([self.along] if self.along else []), f"{self.table}.window"]
-        return " AND ".join(conditions()[each] for each in names)
+        return " AND ".join(conditions()[each] for each in names).replace(
+            "(own)", f"(own_{self.own})"
+        )
 
     def text(self, name: str) -> str:
         """The SQL of `sql/<name>.sql`, for one stretch of time: `window_from`, `window_until`."""
@@ -93,9 +97,17 @@ class Walk(msgspec.Struct, frozen=True):
             reads_both: or else the other's index is asked for each of its times.
         """
         times = "SELECT {alias}.born FROM {table} AS {alias} WHERE {along}"
-        met = " UNION ALL ".join(walk.filled(times) for walk in other)
+        none = "SELECT NULL::timestamptz AS born WHERE false"
+        met = " UNION ALL ".join(
+            [walk.filled(times) for walk in other if self._may_meet(walk)] or [none]
+        )
         text = sql("search_meet").replace("{met}", met)
         return self.filled(text.replace("{apart}", "" if reads_both else "OFFSET 0"))
+
+    def _may_meet(self, other: "Walk") -> bool:
+        """Conditions on recipients hold for the same one, and that has one domain."""
+        domains = (self.recipient_domain, other.recipient_domain)
+        return None in domains or domains[0] == domains[1]
 
     def filled(self, text: str) -> str:
         """A text with the names of the table and the conditions in its {places}."""
@@ -134,6 +146,7 @@ GATHERED = ("from.subject", "from.client_network")
 COVERED = (
     "to.final_recipient", "from.sender", "from.login", "from.client", "from.client_addr",
     "to.relay", "from.domain", "to.final_domain", "to.status_not_sent", "from.status",
+    "from.own_domain", "to.own_final_domain",
 )  # fmt: skip
 """Whose index holds the column that is compared, too, so that PostgreSQL reads the index alone."""
 
@@ -269,10 +282,19 @@ def choices(
         return [_ways(query, after, clause, few[0])]
     ordered = [_ways(query, after, clause, name) for name in ORDERED if name in has]
     if 0 < len(own) <= MOST_OWN_DOMAINS:
-        walks = [_walk(query, after, clause, name, name) for name in _OWN]
-        ordered.append(tuple(structs.replace(walk, value=d) for d in own for walk in walks))
+        ordered.append(tuple(_own_ways(query, after, clause, own)))
     gathered = [_ways(query, after, clause, name) for name in GATHERED if name in has]
     return ordered + gathered or [_ways(query, after, clause, "")]
+
+
+def _own_ways(
+    query: Query, after: After | None, clause: Clause, own: tuple[str, ...]
+) -> Iterator[Walk]:
+    for number, domain in enumerate(own):
+        for name in _OWN:
+            walk = _walk(query, after, clause, name, name)
+            final = domain if name == "to.own_final_domain" else None
+            yield structs.replace(walk, own=number, recipient_domain=final)
 
 
 def _ways(query: Query, after: After | None, clause: Clause, name: str) -> Choice:
@@ -296,36 +318,41 @@ def _walk(query: Query, after: After | None, clause: Clause, name: str, along: s
         few = table == "from" and "to.status_not_sent" in clause.recipient
         exists = known[f"{table}.exists{'_not_sent' if few else ''}"]
         tested = [*tested, exists.replace("{conditions}", " AND ".join(other))]
-    return Walk(table, along, tuple(_frame(query, table, after)), tuple(tested))
+    return Walk(
+        table, along, tuple(_frame(query, table, after)), tuple(tested),
+        recipient_domain=_recipient_domain(query, along),
+    )  # fmt: skip
 
 
-class Refusals(msgspec.Struct, frozen=True):
-    """A statement over refusals, for one stretch of time; `value` as in a walk."""
-
-    text: str
-    value: str | None = None
+def _recipient_domain(query: Query, along: str) -> str | None:
+    named = {"to.final_domain": query.domain, "to.final_recipient": query.recipient}.get(along)
+    return None if named is None else named.rpartition("@")[2].lower()
 
 
-def refusals(query: Query, after: After | None, own: tuple[str, ...] = ()) -> Iterator[Refusals]:
-    """Statements that together give every refusal, some twice; `own` as in `choices`."""
+def refusals(query: Query, after: After | None, own: tuple[str, ...] = ()) -> Iterator[str]:
+    """Statements that together give every refusal of a stretch, some twice; `own` as in choices."""
     if any(getattr(query, name) is not None for name in _NO_REFUSAL):
         return
     known = conditions()
     names = ("sender", "recipient", "client", "login")
     action = [] if query.status is None else [known.get(f"noqueue.{query.status}", "false")]
     fixed = [known["noqueue.window"], *(known[each] for each in _names(query, "noqueue", names))]
-    for name, value in _refusal_domains(query, own):
-        domain = [known[name]] if name else []
+    for domain in _refusal_domains(query, own):
         pieces = [*_frame(query, "noqueue", after), *fixed, *domain, *action]
-        text = sql("search_noqueue").replace("{conditions}", " AND ".join(pieces))
-        yield Refusals(text, value)
+        yield sql("search_noqueue").replace("{conditions}", " AND ".join(pieces))
 
 
-def _refusal_domains(query: Query, own: tuple[str, ...]) -> list[tuple[str, str | None]]:
+def _refusal_domains(query: Query, own: tuple[str, ...]) -> Iterator[list[str]]:
     """Each side has its index: one statement for the sender's domain, one for the recipient's."""
-    if query.domain is not None:
-        return [("noqueue.sender_domain", None), ("noqueue.recipient_domain", None)]
-    if not 0 < len(own) <= MOST_OWN_DOMAINS:
-        return [("", None)]
-    sides = ("noqueue.own_sender_domain", "noqueue.own_recipient_domain")
-    return [(side, domain) for domain in own for side in sides]
+    known = conditions()
+    asked: list[str] = [] if query.domain is None else ["sender", "recipient"]
+    for side in asked or [""]:
+        domain = [known[f"noqueue.{side}_domain"]] if side else []
+        if not 0 < len(own) <= MOST_OWN_DOMAINS:
+            yield domain
+            continue
+        for number, each in enumerate(own):
+            for own_side in ("sender", "recipient"):
+                if side != own_side or query.domain == each:
+                    text = known[f"noqueue.own_{own_side}_domain"]
+                    yield [*domain, text.replace("(own)", f"(own_{number})")]

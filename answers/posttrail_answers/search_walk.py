@@ -7,6 +7,8 @@ fulfil both, their times are met in the indexes alone: rows are far apart on dis
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +28,18 @@ from posttrail_answers.search_sql import (
     refusals,
 )
 
+
+@dataclass(frozen=True)
+class Sight:
+    """What row security lets a connection see, for the choice of ways; it rules all the same."""
+
+    domains: tuple[str, ...] = ()
+    """Those whose mails are seen, lower case; none: it holds nothing back."""
+    counting: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Where it holds nothing back. Only times are asked for there, and rows of them outside."""
+
+
+ALL = Sight()
 MailKey = tuple[datetime, str, str, str]
 """born, queue id, host, instance."""
 RefusalKey = tuple[datetime, str]
@@ -49,19 +63,17 @@ class Walker:
 
     def __init__(
         self, opened: connection, query: Query, after: After | None, limit: int,
-        own: tuple[str, ...] = (),
+        sight: Sight = ALL,
     ) -> None:  # fmt: skip
-        """The first `limit` keys behind `after` are wanted.
-
-        Args:
-            own: domains whose mails row security lets through; none: it holds nothing back.
-        """
+        """The first `limit` keys behind `after` are wanted."""
         self._opened = opened
-        self._own = own
+        self._sight = sight
         self._query = query
         self._after = after
         self._limit = limit
-        self._values = parameters(query, after, limit)
+        self._values = parameters(query, after, limit) | {
+            f"own_{number}": domain for number, domain in enumerate(sight.domains)
+        }
         self.mails: set[MailKey] = set()
         self.refusals: set[RefusalKey] = set()
 
@@ -69,12 +81,12 @@ class Walker:
         """Find keys: the first ones of the search are among them."""
         for clause in clauses(self._query):
             self._walk_clause(clause)
-        for statement in refusals(self._query, self._after, self._own):
+        for text in refusals(self._query, self._after, self._sight.domains):
             for window in self._stretches():
-                self.refusals |= self._rows(statement.text, value=statement.value, **window)
+                self.refusals |= self._rows(text, **window)
 
     def _walk_clause(self, clause: Clause) -> None:
-        known = choices(self._query, self._after, clause, self._own)
+        known = choices(self._query, self._after, clause, self._sight.domains)
         if len(known) == 1:
             return self._walk_whole(known[0])
         probed: list[tuple[timedelta, Choice]] = []
@@ -94,7 +106,7 @@ class Walker:
     def _walk_rarest(self, probed: list[tuple[timedelta, Choice]]) -> None:
         """Along the first, met with the second where that needs their indexes alone."""
         (span, rarest), *others = probed
-        if rarest[0].covered and not self._own:
+        if rarest[0].covered:
             for other_span, other in others:
                 if other[0].covered:
                     reads_both = span < LOOKED_UP * other_span
@@ -105,7 +117,8 @@ class Walker:
         """What the two have in common: rows are read only where their times meet."""
 
         def look(walk: Walk, window: Window) -> set[MailKey]:
-            times = [t for (t,) in self._rows(walk.met(other, reads_both=reads_both), **window)]
+            with self._sight.counting():
+                times = [t for (t,) in self._rows(walk.met(other, reads_both=reads_both), **window)]
             return self._walk_rows(walk, "search_at", times=times, **window) if times else set()
 
         for walk in rarest:
@@ -135,13 +148,15 @@ class Walker:
 
     def _depth(self, walk: Walk, bound: int, window: Window) -> set[datetime]:
         """When the last of so many was, counted from the newest; empty: there are fewer."""
-        return {t for (t,) in self._walk_rows(walk, "search_depth", bound=bound, **window)}
+        with self._sight.counting():
+            return {t for (t,) in self._walk_rows(walk, "search_depth", bound=bound, **window)}
 
     def _is_rarer(self, walk: Walk, span: timedelta) -> bool:
         """Is it half as frequent, in the time that the probed rows span? Then it is gathered."""
         most = max(1, PROBED // 2)
         window = {"window_from": self._newest - span, "window_until": "infinity"}
-        ((count,),) = self._walk_rows(walk, "search_count", bound=most, **window)
+        with self._sight.counting():
+            ((count,),) = self._walk_rows(walk, "search_count", bound=most, **window)
         return int(count) < most
 
     @functools.cached_property
@@ -200,7 +215,7 @@ class Walker:
         return min((end for end in (self._query.until, after) if end is not None), default=None)
 
     def _walk_rows(self, walk: Walk, name: str, **more: Any) -> set[Any]:
-        return self._rows(walk.text(name), value=walk.value, **more)
+        return self._rows(walk.text(name), **more)
 
     def _rows(self, text: str, **more: Any) -> set[Any]:
         with self._opened.cursor() as cursor:

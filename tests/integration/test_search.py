@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from posttrail_answers import search_sql, search_walk
 from posttrail_answers.database import reading
-from posttrail_answers.search import Query, Result, find
+from posttrail_answers.search import ALL, Query, Result, Sight, find
 from posttrail_answers.words import STATUSES, Word
 from posttrail_sinks.migrate import make_roles
-from posttrail_web.database import Tables
+from posttrail_web.database import Tables, sight
 from posttrail_web.visitors import Visitor
 from psycopg2.extensions import connection
 
@@ -175,7 +175,8 @@ def test_a_visitor_finds_what_a_plain_filter_lets_through(
     make_roles(searched)
     visitor = Visitor(name="ann", address="", domains=own)
     with closing(Tables(searched, 1, 20)) as tables, tables.seen_by(visitor) as opened:
-        _finds_what_fits(opened, [seen for row in ROWS for seen in _seen(row, own)], 30, own)
+        seen = [each for row in ROWS for each in _seen(row, own)]
+        _finds_what_fits(opened, seen, 30, sight(opened, visitor))
 
 
 def _seen(row: Row, own: tuple[str, ...]) -> Iterator[Row]:
@@ -186,17 +187,15 @@ def _seen(row: Row, own: tuple[str, ...]) -> Iterator[Row]:
         yield msgspec.structs.replace(row, recipients=recipients)
 
 
-def _finds_what_fits(
-    opened: connection, rows: list[Row], searches: int, own: tuple[str, ...] = ()
-) -> None:
+def _finds_what_fits(opened: connection, rows: list[Row], searches: int, seen: Sight = ALL) -> None:
     """So many random searches, page by page."""
     chance = random.Random()
     for query in (_random_query(chance) for _ in range(searches)):
         found: list[int] = []
-        page = find(opened, query, limit=9, own=own)
+        page = find(opened, query, limit=9, sight=seen)
         found += map(_number, page.results)
         while page.next_cursor is not None:
-            page = find(opened, query, after=page.next_cursor, limit=9, own=own)
+            page = find(opened, query, after=page.next_cursor, limit=9, sight=seen)
             found += map(_number, page.results)
 
         assert sorted(found) == [row.number for row in rows if _fits(row, query)], query

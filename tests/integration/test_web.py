@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from posttrail_answers import hops
 from posttrail_web import app
-from posttrail_web.database import Tables
+from posttrail_web.database import Tables, sight
 from posttrail_web.visitors import Visitor
+from psycopg2.extensions import connection
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
@@ -217,6 +218,36 @@ def test_row_security_lets_an_index_serve_a_visitors_search(web_dsn: str) -> Non
         plan = "\n".join(text for (text,) in cursor.fetchall())
 
     assert "Index Cond: (lower(split_part(recipient" in plan
+
+
+def test_a_way_is_found_as_a_reader_and_rows_are_read_as_the_visitor(web_dsn: str) -> None:
+    visitor = Visitor(name="ann", address="", domains=("example.org",))
+    with closing(Tables(web_dsn, 1, 20)) as tables, tables.seen_by(visitor) as opened:
+        with sight(opened, visitor).counting():
+            inside = _role(opened)
+
+        assert (inside, _role(opened)) == ("posttrail_reader", "posttrail_visitor")
+
+
+def _role(opened: connection) -> str:
+    with opened.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        return next(name for (name,) in cursor)  # type: ignore[no-any-return]
+
+
+def test_connections_stay_and_one_that_the_server_ended_costs_no_page(
+    local: TestClient, web_dsn: str
+) -> None:
+    backends = "FROM pg_stat_activity WHERE application_name = 'posttrail web'"
+    local.get(f"{API}/search")
+    before = asked(web_dsn, f"SELECT pid {backends}")
+    local.get(f"{API}/search")
+    kept = asked(web_dsn, f"SELECT pid {backends}")
+    asked(web_dsn, f"SELECT pg_terminate_backend(pid, 5000) {backends}")
+
+    assert local.get(f"{API}/search").status_code == 200
+    assert before
+    assert kept == before
 
 
 def test_the_web_role_reads_nothing_by_itself_and_changes_no_record(web_dsn: str) -> None:

@@ -100,7 +100,7 @@ def test_what_was_typed_stands_in_no_statement() -> None:
         for walk in choice
     ]
     texts = [walk.text("search_walk") for walk in walks]
-    texts += [each.text for query in asked for each in refusals(query, None)]
+    texts += [text for query in asked for text in refusals(query, None)]
 
     assert texts
     assert not any("DROP" in text for text in texts)

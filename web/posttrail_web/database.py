@@ -6,13 +6,14 @@ reader or of a visitor with domains. Knows no request.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from threading import BoundedSemaphore
 from typing import Any
 
 import msgspec
 import psycopg2
+from posttrail_answers.search import ALL, Sight
 from psycopg2.extensions import connection
 from psycopg2.pool import ThreadedConnectionPool
 
@@ -40,9 +41,13 @@ class Tables:
         """Connects to nothing yet."""
         self._dsn = dsn
         self._free = BoundedSemaphore(connections)
+        self._connections = connections
         self._pool = ThreadedConnectionPool(
             0, connections, dsn, application_name="posttrail web", connect_timeout=10
         )
+        # None is made before it is needed, and none closed: what a server has learned of the days
+        # and their indexes dies with a connection, and a page takes three times as long without.
+        self._pool.minconn = connections
         self._timeout_ms = int(statement_seconds * 1000)
 
     def close(self) -> None:
@@ -112,7 +117,7 @@ class Tables:
 
     def _pooled(self) -> Iterator[connection]:
         try:
-            opened = self._pool.getconn()
+            opened = self._living()
         except psycopg2.ProgrammingError:
             raise BadSettings(postgres_refusals.NO_CONNECTION_STRING) from None
         except psycopg2.OperationalError as error:
@@ -125,6 +130,36 @@ class Tables:
             raise Unreachable(postgres_refusals.in_words(str(error))) from None
         finally:
             self._pool.putconn(opened)  # it rolls back what is open and drops what is closed
+
+    def _living(self) -> connection:
+        """A connection; those that the server has ended meanwhile are dropped."""
+        for _ in range(self._connections):
+            opened: connection = self._pool.getconn()
+            try:
+                with opened.cursor() as cursor:
+                    cursor.execute(sql("alive"))
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                self._pool.putconn(opened, close=True)
+            else:
+                return opened
+        return self._pool.getconn()
+
+
+def sight(opened: connection, visitor: Visitor) -> Sight:
+    """What a search may know of the visitor's sight, to find a short way."""
+    if visitor.administrator:
+        return ALL
+    return Sight(visitor.domains, partial(_counting, opened))
+
+
+@contextmanager
+def _counting(opened: connection) -> Iterator[None]:
+    """As a reader, for times alone: no row is read here. An error ends transaction and role."""
+    with opened.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE posttrail_reader")
+    yield
+    with opened.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE posttrail_visitor")
 
 
 def _json(parameters: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from starlette.requests import Request
 
 from posttrail.config import Settings
 from posttrail.errors import BadInput, NotFound
-from posttrail_web.database import Tables
+from posttrail_web.database import Tables, sight
 from posttrail_web.visitors import Visitor
 
 T = TypeVar("T")
@@ -64,11 +64,11 @@ class Asker:
         Args:
             quiet: the same look again and again; it is written down when it finds something.
         """
-        own = () if self._all else self._visitor.domains
         asked = {k: v for k, v in msgspec.structs.asdict(query).items() if v is not None}
 
         def look(opened: connection) -> Page:
-            return search.find(opened, query, after=after, limit=limit, own=own)
+            seen = sight(opened, self._visitor)
+            return search.find(opened, query, after=after, limit=limit, sight=seen)
 
         return self._looked("live" if quiet else "search", asked, look, _results, quiet=quiet)
 

@@ -10,7 +10,7 @@ lower(f.sender) = lower(%(sender)s COLLATE "C")
 -- name: from.domain
 lower(split_part(f.sender, '@', -1)) = lower(%(domain)s COLLATE "C")
 -- name: from.own_domain
-lower(split_part(f.sender, '@', -1)) = %(value)s COLLATE "C"
+lower(split_part(f.sender, '@', -1)) = %(own)s COLLATE "C"
 -- name: from.client
 lower(f.client_name) = lower(%(client)s COLLATE "C")
 -- name: from.client_addr
@@ -80,10 +80,10 @@ lower(split_part(d.recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
 d.orig_recipient <> d.recipient
 AND lower(split_part(d.orig_recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
 -- name: to.own_final_domain
-lower(split_part(d.recipient, '@', -1)) = %(value)s COLLATE "C"
+lower(split_part(d.recipient, '@', -1)) = %(own)s COLLATE "C"
 -- name: to.own_orig_domain
 d.orig_recipient <> d.recipient
-AND lower(split_part(d.orig_recipient, '@', -1)) = %(value)s COLLATE "C"
+AND lower(split_part(d.orig_recipient, '@', -1)) = %(own)s COLLATE "C"
 -- name: to.relay
 lower(d.relay_name) = lower(%(relay)s COLLATE "C")
 -- name: to.relay_addr
@@ -117,9 +117,9 @@ lower(split_part(n.sender, '@', -1)) = lower(%(domain)s COLLATE "C")
 -- name: noqueue.recipient_domain
 lower(split_part(n.recipient, '@', -1)) = lower(%(domain)s COLLATE "C")
 -- name: noqueue.own_sender_domain
-lower(split_part(n.sender, '@', -1)) = %(value)s COLLATE "C"
+lower(split_part(n.sender, '@', -1)) = %(own)s COLLATE "C"
 -- name: noqueue.own_recipient_domain
-lower(split_part(n.recipient, '@', -1)) = %(value)s COLLATE "C"
+lower(split_part(n.recipient, '@', -1)) = %(own)s COLLATE "C"
 -- name: noqueue.window
 n.t >= %(window_from)s AND n.t < %(window_until)s
 -- name: noqueue.client
