@@ -25,6 +25,7 @@ from posttrail_sinks.writer import Writer
 
 from benchmarks.sink import facts
 from posttrail import config, logs, topic_admin, topics
+from posttrail.cli.worker import collect_rarely
 from posttrail.config import Settings
 from posttrail.identity import deliveries_key
 from posttrail.records import AnyFact, encode_fact
@@ -80,6 +81,7 @@ def sink(settings: Settings, number: int) -> tuple[float, float, int]:
         dsn, writer, DeadLetters(settings).send, lambda connection: keep_up(connection, writer)
     )
     worker, stopping = Sink(settings, writer, store), threading.Event()
+    collect_rarely()
     thread = threading.Thread(target=worker.run, args=(stopping,))
     thread.start()
     while not worker.claimed:
