@@ -49,7 +49,7 @@ Window = Mapping[str, datetime | str]
 
 PROBED = 200
 """How many of its newest rows tell how rare a condition is."""
-LOOKED_UP = 100
+LOOKED_UP = 50
 """What is so many times more frequent is looked up for each of the rarer; else both are read."""
 _FIRST_WINDOW = timedelta(minutes=10)
 _LONGEST_WINDOW = timedelta(days=64)
@@ -152,9 +152,9 @@ class Walker:
             return {t for (t,) in self._walk_rows(walk, "search_depth", bound=bound, **window)}
 
     def _is_rarer(self, walk: Walk, span: timedelta) -> bool:
-        """Is it half as frequent, in the time that the probed rows span? Then it is gathered."""
-        most = max(1, PROBED // 2)
-        window = {"window_from": self._newest - span, "window_until": "infinity"}
+        """Is it half as frequent, in the newest tenth of what was probed? Then it is gathered."""
+        most = max(1, PROBED // 20)
+        window = {"window_from": self._newest - span / 10, "window_until": "infinity"}
         with self._sight.counting():
             ((count,),) = self._walk_rows(walk, "search_count", bound=most, **window)
         return int(count) < most
