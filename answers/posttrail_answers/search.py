@@ -162,7 +162,7 @@ def _results(opened: connection, query: Query, keys: Sequence[After]) -> tuple[R
     mails = [key for key in keys if key.mail]
     refusals = [key for key in keys if not key.mail]
     if mails:
-        text = sql("search_mails").replace("{match}", match(query))
+        text = (sql("search_by_key") + sql("search_mails")).replace("{match}", match(query))
         text = text.replace("{filtered}", f"({conditions()['to.filtered']}) IS TRUE")
         columns = zip(*(key.key for key in mails), strict=True)
         values = dict(zip(("queue_id", "host", "instance"), map(list, columns), strict=True))
@@ -177,7 +177,7 @@ def _results(opened: connection, query: Query, keys: Sequence[After]) -> tuple[R
                 found[After(result.t, mail=True, key=key)] = result
     if refusals:
         with opened.cursor() as cursor:
-            cursor.execute(sql("search_refusals"), {
+            cursor.execute(sql("search_by_key") + sql("search_refusals"), {
                 "t": [key.t.isoformat() for key in refusals],
                 "line_id": [int(key.key[0]) for key in refusals],
                 "first": min(key.t for key in refusals), "last": max(key.t for key in refusals),

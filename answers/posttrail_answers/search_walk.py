@@ -55,6 +55,7 @@ _FIRST_WINDOW = timedelta(minutes=10)
 _LONGEST_WINDOW = timedelta(days=64)
 STRETCHES = (timedelta(days=2), timedelta(days=8), timedelta(days=32))
 _ALWAYS = {"window_from": "-infinity", "window_until": "infinity"}
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -172,7 +173,7 @@ class Walker:
         until = self._end
         begin = self._end or datetime.now(UTC)
         for length in STRETCHES:
-            begin -= length
+            begin = _earlier(begin, length)
             if self._is_before_all(begin):
                 break
             yield _window(begin, until)
@@ -185,7 +186,7 @@ class Walker:
         found = 0
         begin, until = self._newest, self._end
         while until is None or not self._is_before_all(until):
-            begin -= length
+            begin = _earlier(begin, length)
             start = self._start if length > _LONGEST_WINDOW or self._is_before_all(begin) else begin
             keys = look(_window(start, until))
             self.mails |= keys
@@ -221,6 +222,11 @@ class Walker:
         with self._opened.cursor() as cursor:
             cursor.execute(text, self._values | more)
             return set(cursor)
+
+
+def _earlier(moment: datetime, length: timedelta) -> datetime:
+    """So much earlier, but not before the calendar begins."""
+    return moment - min(length, moment - _BEGINNING)
 
 
 def _window(begin: datetime | None, until: datetime | None) -> Window:

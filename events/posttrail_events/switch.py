@@ -1,10 +1,11 @@
 """Switches delivery events on and off: the triggers that mark what changes. Needs the owner."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 
 from posttrail.errors import Retry, Unreachable
-from posttrail_events.database import connect, sql, understood
+from posttrail_events.database import Cursor, connect, sql, understood
 
 
 def on(dsn: str, since: datetime | None) -> int:
@@ -38,33 +39,27 @@ def is_on(dsn: str) -> bool:
     Raises:
         Unreachable, NotReady: as above.
     """
-    try:
-        with (
-            closing(connect(dsn)) as connection,
-            understood(),
-            connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(sql("is_on"))
-            (found,) = cursor.fetchone() or (False,)
-            return bool(found)
-    except Retry as error:
-        raise Unreachable(str(error)) from None
+    with _opened(dsn) as cursor:
+        cursor.execute(sql("is_on"))
+        (found,) = cursor.fetchone() or (False,)
+        return bool(found)
 
 
 def _run(dsn: str, name: str, marks: dict[str, datetime] | None) -> int:
+    with _opened(dsn) as cursor:
+        cursor.execute(sql("drop_triggers"))
+        cursor.execute(sql(name))
+        if marks is None:
+            return 0
+        cursor.execute(sql("mark_since"), marks)
+        return cursor.rowcount
+
+
+@contextmanager
+def _opened(dsn: str) -> Iterator[Cursor]:
+    """One transaction on a connection of its own; trouble that is over in a while ends it, too."""
     try:
-        with (
-            closing(connect(dsn)) as connection,
-            understood(),
-            connection,
-            connection.cursor() as cursor,
-        ):
-            cursor.execute(sql("drop_triggers"))
-            cursor.execute(sql(name))
-            if marks is None:
-                return 0
-            cursor.execute(sql("mark_since"), marks)
-            return cursor.rowcount
+        with closing(connect(dsn)) as opened, understood(), opened, opened.cursor() as cursor:
+            yield cursor
     except Retry as error:
         raise Unreachable(str(error)) from None

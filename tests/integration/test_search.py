@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -226,6 +226,14 @@ def test_hostile_text_finds_nothing_and_does_nothing(searched: str, name: str) -
         assert find(opened, msgspec.convert({name: HOSTILE}, Query)).results == ()
         with pytest.raises(BadInput, match="NUL"):
             find(opened, msgspec.convert({name: "a\0"}, Query))
+
+
+@pytest.mark.parametrize("query", [Query(), Query(subject="order", sender="ann@example.com")])
+def test_before_all_mails_is_nothing(searched: str, query: Query) -> None:
+    beginning = datetime(1, 1, 2, tzinfo=UTC)
+    with reading(searched) as opened:
+        assert find(opened, msgspec.structs.replace(query, until=beginning)).results == ()
+        assert find(opened, msgspec.structs.replace(query, since=beginning)).results
 
 
 def test_a_refusal_is_found_beside_mails(searched: str) -> None:

@@ -1,12 +1,5 @@
--- The rows behind keys of mails; of many recipients, those that were searched for come first.
-SET LOCAL enable_bitmapscan TO on;
-SET LOCAL enable_seqscan TO on;
-SET LOCAL enable_sort TO on;
-SET LOCAL enable_hashagg TO on;
-SET LOCAL enable_nestloop TO on;
-SET LOCAL enable_hashjoin TO off;
-SET LOCAL enable_mergejoin TO off;
-SET LOCAL jit TO off;
+-- After search_by_key.sql: the rows behind keys of mails; of many recipients, those that were searched
+-- for come first.
 SELECT jsonb_build_object(
     'kind', 'mail', 't', k.born, 'queue_id', k.queue_id, 'host', k.host, 'instance', k.instance,
     'sender', f.sender, 'client_name', f.client_name, 'client_addr', host(f.client_addr),

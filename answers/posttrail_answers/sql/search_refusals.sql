@@ -1,12 +1,4 @@
--- The rows behind keys of refusals, in the shape of mails.
-SET LOCAL enable_bitmapscan TO on;
-SET LOCAL enable_seqscan TO on;
-SET LOCAL enable_sort TO on;
-SET LOCAL enable_hashagg TO on;
-SET LOCAL enable_nestloop TO on;
-SET LOCAL enable_hashjoin TO off;
-SET LOCAL enable_mergejoin TO off;
-SET LOCAL jit TO off;
+-- After search_by_key.sql: the rows behind keys of refusals, in the shape of mails.
 SELECT k.line_id || '', jsonb_build_object(
     'kind', 'refusal', 't', n.t, 'host', n.host, 'instance', n.instance, 'sender', n.sender,
     'client_name', n.client_name, 'client_addr', host(n.client_addr), 'login', n.sasl_username,
