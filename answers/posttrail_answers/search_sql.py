@@ -90,21 +90,12 @@ class Walk(msgspec.Struct, frozen=True):
         """The SQL of `sql/<name>.sql`, for one stretch of time: `window_from`, `window_until`."""
         return self.filled(sql(name))
 
-    def met(self, other: "Choice", *, reads_both: bool) -> str:
-        """The SQL for those of its times, in one stretch, that the other ways have in common.
+    def met(self, other: "Walk") -> str:
+        """The SQL for those of its times, in one stretch, that the other one has, too."""
+        times = other.filled("SELECT {alias}.born FROM {table} AS {alias} WHERE {along}")
+        return self.filled(sql("search_meet").replace("{met}", times))
 
-        Args:
-            reads_both: or else the other's index is asked for each of its times.
-        """
-        times = "SELECT {alias}.born FROM {table} AS {alias} WHERE {along}"
-        none = "SELECT NULL::timestamptz AS born WHERE false"
-        met = " UNION ALL ".join(
-            [walk.filled(times) for walk in other if self._may_meet(walk)] or [none]
-        )
-        text = sql("search_meet").replace("{met}", met)
-        return self.filled(text.replace("{apart}", "" if reads_both else "OFFSET 0"))
-
-    def _may_meet(self, other: "Walk") -> bool:
+    def may_meet(self, other: "Walk") -> bool:
         """Conditions on recipients hold for the same one, and that has one domain."""
         domains = (self.recipient_domain, other.recipient_domain)
         return None in domains or domains[0] == domains[1]

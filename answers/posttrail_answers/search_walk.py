@@ -49,8 +49,6 @@ Window = Mapping[str, datetime | str]
 
 PROBED = 200
 """How many of its newest rows tell how rare a condition is."""
-LOOKED_UP = 50
-"""What is so many times more frequent is looked up for each of the rarer; else both are read."""
 _FIRST_WINDOW = timedelta(minutes=10)
 _LONGEST_WINDOW = timedelta(days=64)
 STRETCHES = (timedelta(days=2), timedelta(days=8), timedelta(days=32))
@@ -105,36 +103,44 @@ class Walker:
         return self._walk_rarest(probed)
 
     def _walk_rarest(self, probed: list[tuple[timedelta, Choice]]) -> None:
-        """Along the first, met with the second where that needs their indexes alone."""
+        """Along the first, met with the second where their indexes are enough for that."""
         (span, rarest), *others = probed
         if rarest[0].covered:
-            for other_span, other in others:
+            for _, other in others:
                 if other[0].covered:
-                    reads_both = span < LOOKED_UP * other_span
-                    return self._meet(rarest, other, span, reads_both=reads_both)
+                    return self._meet(rarest, other, span)
         return self._walk_whole(rarest)
 
-    def _meet(self, rarest: Choice, other: Choice, span: timedelta, *, reads_both: bool) -> None:
+    def _meet(self, rarest: Choice, other: Choice, span: timedelta) -> None:
         """What the two have in common: rows are read only where their times meet."""
-
-        def look(walk: Walk, window: Window) -> set[MailKey]:
-            with self._sight.counting():
-                times = [t for (t,) in self._rows(walk.met(other, reads_both=reads_both), **window)]
-            return self._walk_rows(walk, "search_at", times=times, **window) if times else set()
-
         for walk in rarest:
-            self._by_windows(functools.partial(look, walk), span)
+            if walk.covered:
+                self._by_windows(functools.partial(self._met, walk, other), span)
+            else:
+                self._walk_along(walk)
+
+    def _met(self, walk: Walk, other: Choice, window: Window) -> set[MailKey]:
+        with self._sight.counting():
+            times = [
+                t
+                for each in other
+                if walk.may_meet(each)
+                for (t,) in self._rows(walk.met(each), **window)
+            ]
+        return self._walk_rows(walk, "search_at", times=times, **window) if times else set()
 
     def _walk_whole(self, choice: Choice) -> None:
         for walk in choice:
-            if walk.along in FEW:
-                self.mails |= self._walk_rows(walk, "search_gather", **_ALWAYS)
-            elif walk.gathered:
-                gather = functools.partial(self._gather, walk)
-                self._by_windows(gather, _FIRST_WINDOW)
-            else:
-                for window in self._stretches():
-                    self.mails |= self._walk_rows(walk, "search_walk", **window)
+            self._walk_along(walk)
+
+    def _walk_along(self, walk: Walk) -> None:
+        if walk.along in FEW:
+            self.mails |= self._walk_rows(walk, "search_gather", **_ALWAYS)
+        elif walk.gathered:
+            self._by_windows(functools.partial(self._gather, walk), _FIRST_WINDOW)
+        else:
+            for window in self._stretches():
+                self.mails |= self._walk_rows(walk, "search_walk", **window)
 
     def _gather(self, walk: Walk, window: Window) -> set[MailKey]:
         return self._walk_rows(walk, "search_gather", **window)

@@ -151,21 +151,15 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("probed", "stretches", "looked_up"),
-    [
-        (search_walk.PROBED, search_walk.STRETCHES, search_walk.LOOKED_UP),
-        (2, (HOUR, 5 * HOUR), search_walk.LOOKED_UP),
-        (2, (HOUR, 5 * HOUR), 0),
-    ],
+    ("probed", "stretches"),
+    [(search_walk.PROBED, search_walk.STRETCHES), (2, (HOUR, 5 * HOUR))],
 )
 def test_any_combination_finds_what_a_plain_filter_finds(
-    searched: str, probed: int, stretches: tuple[timedelta, ...], looked_up: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    searched: str, probed: int, stretches: tuple[timedelta, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Few rows and short times: ways are compared, conditions meet, stretches are joined."""
     monkeypatch.setattr(search_walk, "PROBED", probed)
     monkeypatch.setattr(search_walk, "STRETCHES", stretches)
-    monkeypatch.setattr(search_walk, "LOOKED_UP", looked_up)
     with reading(searched) as opened:
         _finds_what_fits(opened, ROWS, 100)
 

@@ -3,6 +3,7 @@ SET LOCAL enable_bitmapscan TO off;
 SET LOCAL enable_seqscan TO off;
 SET LOCAL enable_sort TO on;
 SET LOCAL enable_nestloop TO on;
+SET LOCAL enable_partitionwise_join TO off;
 SET LOCAL jit TO off;
 SET LOCAL max_parallel_workers_per_gather TO 0;
 SELECT DISTINCT {alias}.born, {alias}.queue_id, {alias}.host, {alias}.instance

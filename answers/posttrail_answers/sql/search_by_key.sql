@@ -6,4 +6,5 @@ SET LOCAL enable_hashagg TO on;
 SET LOCAL enable_nestloop TO on;
 SET LOCAL enable_hashjoin TO off;
 SET LOCAL enable_mergejoin TO off;
+SET LOCAL enable_partitionwise_join TO off;
 SET LOCAL jit TO off;
