@@ -4,6 +4,7 @@ processes of their own, each started anew when it ends, as a service manager doe
 Faults (tests/faults.py) are done to it from outside; what came of it all is the oracle's to judge.
 """
 
+import functools
 import os
 import random
 import signal
@@ -150,9 +151,17 @@ class Records:
 
     def __init__(self, world: World, topic: Topic) -> None:
         self._name = topic.full_name(world.prefix)
-        self._consumer = Consumer(
+        self._bootstrap = world.bootstrap
+        self._partitions = range(topic.partitions)
+        self.found: dict[Origin, Kept] = {}
+
+    @functools.cached_property
+    def _consumer(self) -> Consumer:
+        """Made when it is needed: one that nobody polled for ten minutes, while the broker came and
+        went, found no leader for another minute."""
+        consumer = Consumer(
             {
-                "bootstrap.servers": world.bootstrap,
+                "bootstrap.servers": self._bootstrap,
                 "group.id": "pipe",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
@@ -161,10 +170,8 @@ class Records:
                 "log_level": 0,
             }
         )
-        self._partitions = range(topic.partitions)
-        places = [TopicPartition(self._name, part, 0) for part in self._partitions]
-        self._consumer.assign(places)
-        self.found: dict[Origin, Kept] = {}
+        consumer.assign([TopicPartition(self._name, part, 0) for part in self._partitions])
+        return consumer
 
     def read(self) -> int:
         """How many there are by now."""

@@ -24,6 +24,7 @@ ALL_S = 8.0
 NEAR = 500
 """Origins so close are read in one go; so far around a line its neighbours are looked for."""
 AT_ONCE = 500
+_RULES = "`posttrail topics --acls --part replay` prints the rules that this user needs"
 
 
 class RawLines:
@@ -41,7 +42,7 @@ class RawLines:
 
         Raises:
             Unreachable: no answer in time.
-            NotReady: there is no such topic.
+            NotReady: there is no such topic, or we may not read it.
         """
         wanted = set(origins)
         for partition, first, end in clusters(wanted):
@@ -150,6 +151,8 @@ def _text(message: Message) -> str:
 def _understood(error: KafkaError, topic: str) -> PosttrailError:
     missing = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  # its names
     missing.add(KafkaError._UNKNOWN_PARTITION)  # noqa: SLF001  # its name
-    if error.code() in missing:
-        return NotReady(f"Kafka has no topic {topic} with such partitions")
+    if error.code() in missing:  # what a user may not see is not there for them
+        return NotReady(f"Kafka has no topic {topic} with such partitions, or hides it: {_RULES}")
+    if error.name().endswith("AUTHORIZATION_FAILED"):
+        return NotReady(f"Kafka refuses to give lines ({error.str()}): {_RULES}")
     return Unreachable(f"Kafka gives no lines: {error.str()}")

@@ -17,12 +17,13 @@ import psycopg2
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from posttrail_answers.raw_lines import reading_raw
 from posttrail_producers.positions import read_positions
 from posttrail_producers.publisher import Publisher
 
 from posttrail import config, kafka_clients, kafka_rights, kafka_rules, topics
 from posttrail.config import Settings
-from posttrail.errors import Exit, PosttrailError, Refused
+from posttrail.errors import Exit, NotReady, PosttrailError, Refused
 from posttrail.kafka_rules import Kind, Rule
 from tests import secure_kafka as kafka_users
 from tests import secure_postgres as database
@@ -231,6 +232,22 @@ def test_a_part_that_lacks_a_rule_is_told_which(with_topics: World, part: str) -
             continue  # those are tried by producers only
         with pytest.raises(Refused, match=f"{missing.operation}.*{missing.kind}.*{missing.name}"):
             kafka_rights.require(settings, [rule for rule in rules if not rule.prefixed])
+
+
+@pytest.mark.parametrize("missing", ["maillog.raw", "posttrail-replay"])
+def test_a_trace_that_may_not_read_raw_lines_is_told_what_to_do(
+    with_topics: World, missing: str
+) -> None:
+    with_topics.allow("producer")
+    produce(with_topics.settings("producer"))
+    (rule,) = (one for one in with_topics.rules("replay") if one.name.endswith(missing))
+    with_topics.allow("replay", without=rule)
+
+    with (
+        reading_raw(with_topics.settings("replay")) as raw,
+        pytest.raises(NotReady, match="topics --acls --part replay"),
+    ):
+        raw.fetch({(part, 0) for part in range(topics.RAW.partitions)}, {})
 
 
 def test_a_producer_cannot_read_lines_and_a_sink_cannot_write_them(with_topics: World) -> None:
