@@ -1,6 +1,7 @@
 """Times as people say them: `yesterday`, `2h`, `monday`, ISO 8601. Pure: the clock comes in.
 
-What has no zone is local: it means what the clock on the wall says.
+What has no zone is local: it means what the clock on the wall says. Own code on purpose: libraries
+for dates in words find one in nearly any text, and a mistyped `--since` must be an error.
 """
 
 import re
