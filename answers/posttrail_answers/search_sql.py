@@ -272,10 +272,15 @@ def choices(
     if few:
         return [_ways(query, after, clause, few[0])]
     ordered = [_ways(query, after, clause, name) for name in ORDERED if name in has]
-    if 0 < len(own) <= MOST_OWN_DOMAINS:
+    if _are_ways(own):
         ordered.append(tuple(_own_ways(query, after, clause, own)))
     gathered = [_ways(query, after, clause, name) for name in GATHERED if name in has]
     return ordered + gathered or [_ways(query, after, clause, "")]
+
+
+def _are_ways(own: tuple[str, ...]) -> bool:
+    """Is a search to go along these domains? Not if there is none, or too many."""
+    return 0 < len(own) <= MOST_OWN_DOMAINS
 
 
 def _own_ways(
@@ -317,7 +322,12 @@ def _walk(query: Query, after: After | None, clause: Clause, name: str, along: s
 
 def _recipient_domain(query: Query, along: str) -> str | None:
     named = {"to.final_domain": query.domain, "to.final_recipient": query.recipient}.get(along)
-    return None if named is None else named.rpartition("@")[2].lower()
+    return None if named is None else _domain(named)
+
+
+def _domain(typed: str) -> str:
+    """Of an address, or a domain with or without its @; lower case."""
+    return typed.rpartition("@")[2].lower()
 
 
 def refusals(query: Query, after: After | None, own: tuple[str, ...] = ()) -> Iterator[str]:
@@ -339,11 +349,11 @@ def _refusal_domains(query: Query, own: tuple[str, ...]) -> Iterator[list[str]]:
     asked: list[str] = [] if query.domain is None else ["sender", "recipient"]
     for side in asked or [""]:
         domain = [known[f"noqueue.{side}_domain"]] if side else []
-        if not 0 < len(own) <= MOST_OWN_DOMAINS:
+        if not _are_ways(own):
             yield domain
             continue
         for number, each in enumerate(own):
             for own_side in ("sender", "recipient"):
-                if side != own_side or query.domain == each:
+                if side != own_side or _domain(query.domain or "") == each:
                     text = known[f"noqueue.own_{own_side}_domain"]
                     yield [*domain, text.replace("(own)", f"(own_{number})")]

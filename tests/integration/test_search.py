@@ -253,7 +253,12 @@ def test_a_refusal_is_found_beside_mails(searched: str) -> None:
     with reading(searched) as opened:
         (found,) = find(opened, Query(client="198.51.100.0/24")).results
         every = find(opened, Query(domain="EXAMPLE.org", status="failed")).results
+    make_roles(searched)
+    visitor = Visitor(name="cy", address="", domains=("example.org",))
+    with closing(Tables(searched, 1, 20)) as tables, tables.seen_by(visitor) as opened:
+        own = find(opened, Query(domain="@EXAMPLE.org"), sight=sight(opened, visitor), limit=500)
 
+    assert found in own.results
     assert (found.kind, found.word, found.queue_id) == ("refusal", "failed", None)
     assert found.recipients[0].response == "554 5.7.1 Access denied"
     assert found in every
