@@ -25,6 +25,11 @@ BATCHES_WAITING = 4
 SESSION_SECONDS = 6.0
 """How long the group waits for a silent worker; Kafka takes no less. The sink's is the same."""
 
+METADATA_SECONDS = 5
+"""How often a worker asks which partitions there are. aiokafka does so every five minutes, and does
+not repeat a question that failed: a worker that started while the broker went away knew of no
+partition when it came back, and the group dealt out none."""
+
 log = logger("process")
 
 
@@ -91,6 +96,7 @@ def make(settings: Settings, reader: Reader) -> App:
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=30.0,
+        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         stream_buffer_maxsize=BATCHES_WAITING,
         stream_wait_empty=True,
     )

@@ -1,36 +1,32 @@
 """Ends a worker that takes nothing while lines wait, and one that cannot stop.
 
+A worker without partitions watches those of the whole group: it may be that nobody has them.
+
 A thread of its own with a client of its own: it works while the event loop is blocked or Faust's
 consumer is dead. It ends the process at once, which is safe at any moment: what was not handed on
 is not committed. Whoever runs the worker starts it anew.
 """
 
-import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import KafkaException
 
 from posttrail import service
-from posttrail.config import Settings
 from posttrail.errors import Exit
-from posttrail.kafka_clients import base
 from posttrail.logs import logger
 from posttrail.metrics import LAG, PARTITIONS, failed
 from posttrail.metrics_server import Health
-from posttrail.topics import RAW
+from posttrail_processors.broker_view import BrokerView
 from posttrail_processors.progress import Partition, Progress
 from posttrail_processors.stall import Mark, Stall
 
 STOP_SECONDS = 10
 """How long a stop may take before the process is ended."""
-ASK_SECONDS = 5.0
 
-Ends: TypeAlias = Callable[[Iterable[Partition]], Mapping[Partition, int]]
 Positions: TypeAlias = Callable[[], Mapping[Partition, int | None]]
 
 log = logger("process")
@@ -39,9 +35,11 @@ log = logger("process")
 class Watchdog(threading.Thread):
     """Watches one worker until the process ends."""
 
-    def __init__(self, ends: Ends, positions: Positions, progress: Progress, limit: float) -> None:
+    def __init__(
+        self, broker: BrokerView, positions: Positions, progress: Progress, limit: float
+    ) -> None:
         super().__init__(name="watchdog", daemon=True)
-        self._ends = ends
+        self._broker = broker
         self._positions = positions
         self._progress = progress
         self._stall = Stall(limit)
@@ -81,9 +79,9 @@ class Watchdog(threading.Thread):
         return "" if self._progress.joined else "waits for its consumer group"
 
     def _look(self, now: float, started: float) -> None:
-        states = self._progress.states()
         try:
-            ends = self._ends(states)
+            marks = self._marks_now()
+            of_group = {} if marks else self._broker.marks_of_group()
         except (KafkaException, TimeoutError):
             if self._reachable:
                 log.warning("Kafka does not answer: waiting")
@@ -94,16 +92,23 @@ class Watchdog(threading.Thread):
         if not self._reachable:
             log.info("Kafka answers again")
         self._reachable = True
+        self._show(marks)
+        watched = marks or of_group
+        if stalled := self._stall.seen(now, watched):
+            why = "took nothing while lines wait" if marks else "nobody takes lines that wait"
+            self._end(why, {one: watched[one] for one in stalled})
+        if not self._progress.joined and now - started > self._limit:
+            self._end("got no word from the consumer group", {})
+
+    def _marks_now(self) -> Mapping[Partition, Mark]:
+        """The partitions of this worker; it asks the broker even when there are none."""
+        states = self._progress.states()
+        ends = self._broker.ends(states)
         positions = self._positions()
-        marks = {
+        return {
             one: Mark(ends[one], positions.get(one), state.taken, state.done)
             for one, state in states.items()
         }
-        self._show(marks)
-        if stalled := self._stall.seen(now, marks):
-            self._end("took nothing while lines wait", {one: marks[one] for one in stalled})
-        if not self._progress.joined and now - started > self._limit:
-            self._end("got no word from the consumer group", {})
 
     def _show(self, marks: Mapping[Partition, Mark]) -> None:
         for topic, partition in self._marks.keys() - marks.keys():
@@ -117,27 +122,3 @@ class Watchdog(threading.Thread):
         places = {f"{topic}/{partition}": str(mark) for (topic, partition), mark in stalled.items()}
         log.critical("stalled: ending, to be started anew", why=why, at=places, after=self._limit)
         os._exit(Exit.FAILED)
-
-
-def last_stable_offsets(settings: Settings) -> Ends:
-    """A function that asks the broker up to where partitions can be read.
-
-    It raises KafkaException or TimeoutError when the broker does not answer in time; it asks for
-    one more partition, so that it asks even when a worker has none.
-    """
-    always = (RAW.full_name(settings.kafka.prefix), 0)
-    admin = AdminClient(base(settings, "watchdog"), logger=logging.getLogger("posttrail.kafka"))
-
-    def ask(partitions: Iterable[Partition]) -> dict[Partition, int]:
-        wanted = {TopicPartition(*one): OffsetSpec.latest() for one in {*partitions, always}}
-        answers = admin.list_offsets(
-            wanted,
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=ASK_SECONDS,
-        )
-        return {
-            (one.topic, one.partition): answer.result(ASK_SECONDS).offset
-            for one, answer in answers.items()
-        }
-
-    return ask

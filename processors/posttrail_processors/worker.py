@@ -16,8 +16,9 @@ from posttrail.logs import logger
 from posttrail.metrics_server import Health
 from posttrail.topic_admin import require
 from posttrail_processors.app import App, make
+from posttrail_processors.broker_view import BrokerView
 from posttrail_processors.reading import reader_of
-from posttrail_processors.watchdog import Watchdog, last_stable_offsets
+from posttrail_processors.watchdog import Watchdog
 
 WAITING = Health(live=True, ready=False, reason="waits for Kafka")
 
@@ -75,7 +76,7 @@ def run(settings: Settings) -> NoReturn:
     asyncio.set_event_loop(loop)
     app = make(settings, reader_of(settings.processor))
     watchdog = Watchdog(
-        last_stable_offsets(settings),
+        BrokerView(settings),
         app.positions,
         app.progress,
         settings.processor.stall_seconds,

@@ -38,6 +38,17 @@ async def _getmany(self, active_partitions, timeout):
     return {}
 Consumer._getmany = _getmany
 """
+KNOWS_NO_TOPIC = """
+import time
+from aiokafka.cluster import ClusterMetadata
+began = time.monotonic()
+partitions_for_topic = ClusterMetadata.partitions_for_topic
+def forgetful(self, topic):
+    known = time.monotonic() - began > {seconds}
+    return partitions_for_topic(self, topic) if known else None
+ClusterMetadata.partitions_for_topic = forgetful
+"""
+"""A question for the topic's partitions that failed, or an answer of a broker that just starts."""
 FAILS = """
 from posttrail_processors.output import Output
 async def deliver(self, facts, letters): raise RuntimeError("on purpose")
@@ -64,7 +75,9 @@ def test_a_killed_worker_loses_nothing(world: World, tmp_path: Path) -> None:
     assert (seen.lost(), seen.invented()) == ([], set())
 
 
-@pytest.mark.parametrize("sabotage", [HANGS, BLOCKS, FETCHES_NOTHING])
+@pytest.mark.parametrize(
+    "sabotage", [HANGS, BLOCKS, FETCHES_NOTHING, KNOWS_NO_TOPIC.format(seconds=3600)]
+)
 def test_a_worker_that_takes_nothing_ends_itself(
     world: World, tmp_path: Path, sabotage: str
 ) -> None:
@@ -74,6 +87,19 @@ def test_a_worker_that_takes_nothing_ends_itself(
 
     assert "stalled" in (tmp_path / "log").read_text()
     assert world.committed() == {}
+
+
+def test_a_worker_that_was_dealt_nothing_gets_its_partitions_within_seconds(
+    world: World, tmp_path: Path
+) -> None:
+    """It started while the broker went away: it knew of no partition, and the group dealt none."""
+    world.write(lines(100))
+    log = tmp_path / "log"
+    with world.worker(log, KNOWS_NO_TOPIC.format(seconds=10) + PROGRAM, logs__level="info"):
+        eventually(lambda: '"partitions": 0' in log.read_text())
+        world.wait_until_done(20)
+
+    assert '"stalled' not in log.read_text()
 
 
 def test_a_failing_agent_ends_the_worker_and_commits_nothing(world: World, tmp_path: Path) -> None:
