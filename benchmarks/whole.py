@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import psutil
@@ -21,11 +22,35 @@ import psycopg2
 
 from benchmarks.traffic import rounds
 from posttrail import config
+from posttrail.cli.up import SINKS
 from posttrail.topics import DELIVERIES, RAW
 
 PROGRAM = [sys.executable, "-m", "posttrail.cli"]
 PATIENCE_S = 3600
 _SIZES = Path(__file__).with_name("sizes.sql").read_text()
+
+
+class Load(NamedTuple):
+    """What is imported."""
+
+    lines: int
+    long: bool
+    """Whether the queue ids are long ones."""
+    hosts: int
+    dealt: bool = False
+    """Whether the hosts' lines are mixed like those of a log that a relay of syslog writes."""
+
+    def __str__(self) -> str:
+        return f"{'long' if self.long else 'short'} ids, {self.hosts} hosts"
+
+    def write(self, path: Path) -> int:
+        """Write the log; how many lines it has."""
+        written = 0
+        with path.open("w") as file:
+            for text in rounds(self.lines, long=self.long, hosts=self.hosts, dealt=self.dealt):
+                file.write(text)
+                written += text.count("\n")
+        return written
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -67,15 +92,6 @@ def running(processors: int, sinks: int) -> Iterator[dict[str, int]]:
             run("down")
 
 
-def _write_log(path: Path, lines: int, *, long: bool, hosts: int) -> int:
-    written = 0
-    with path.open("w") as file:
-        for text in rounds(lines, long=long, hosts=hosts):
-            file.write(text)
-            written += text.count("\n")
-    return written
-
-
 def _import(path: Path) -> tuple[float, float]:
     """Wall seconds until all is visible, and the producer's CPU seconds."""
     began = time.perf_counter()
@@ -104,19 +120,19 @@ def _on_disk(lines: int, rows: dict[str, int]) -> Iterator[str]:
             yield f"  {table}: {each if table in rows else each.replace('row', 'mail')}"
 
 
-def measure(lines: int, *, long: bool, hosts: int, processors: int, sinks: int) -> Iterator[str]:
-    """Import so many lines; what there is to say, line by line."""
+def measure(load: Load, processors: int = 1, sinks: int = SINKS) -> Iterator[str]:
+    """Import it; what there is to say, line by line."""
     with tempfile.TemporaryDirectory() as directory, running(processors, sinks) as pids:
         log = Path(directory) / "mail.log"
-        written = _write_log(log, lines, long=long, hosts=hosts)
+        written = load.write(log)
         before = {name: _usage(pid) for name, pid in pids.items()}
         wall, producer = _import(log)
         after = {name: _usage(pid) for name, pid in pids.items()}
         rows = json.loads(run("status", "--json"))["rows"]
         disk = list(_on_disk(written, rows))
     yield (
-        f"{'long' if long else 'short'} ids, {hosts} hosts, {processors} processors, {sinks} "
-        f"sinks: {written:,} lines in {wall:.1f} s, {written / wall:,.0f} lines/s; rows {rows}"
+        f"{load}, {processors} processors, {sinks} sinks: {written:,} lines in {wall:.1f} s, "
+        f"{written / wall:,.0f} lines/s; rows {rows}"
     )
     spent = {"producer": producer}
     spent |= {name: after[name].cpu - before[name].cpu for name in pids}
@@ -133,18 +149,13 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=200_000)
     parser.add_argument("--hosts", type=int, default=6)
     parser.add_argument("--processors", type=int, default=1)
-    parser.add_argument("--sinks", type=int, default=1)
+    parser.add_argument("--sinks", type=int, default=SINKS)
     parser.add_argument("--ids", choices=["long", "short", "both"], default="both")
     given = parser.parse_args()
     for kind in ("long", "short"):
         if given.ids in (kind, "both"):
-            for line in measure(
-                given.lines,
-                long=kind == "long",
-                hosts=given.hosts,
-                processors=given.processors,
-                sinks=given.sinks,
-            ):
+            load = Load(given.lines, kind == "long", given.hosts)
+            for line in measure(load, given.processors, given.sinks):
                 print(line, flush=True)
 
 

@@ -71,7 +71,7 @@ def run(settings: Settings) -> NoReturn:
     watched: list[Watchdog] = []
     metrics_server.serve(settings.metrics, lambda: watched[0].health() if watched else WAITING)
     wait_for_topics(settings)
-    quiet_aiokafka(settings)
+    quiet_libraries(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = make(settings, reader_of(settings.processor))
@@ -87,10 +87,12 @@ def run(settings: Settings) -> NoReturn:
     raise SystemExit(Exit.FAILED)
 
 
-def quiet_aiokafka(settings: Settings) -> None:
-    """aiokafka says of a broker that is away the same sixty times a second; we say it once."""
+def quiet_libraries(settings: Settings) -> None:
+    """Of a broker that is away aiokafka says the same sixty times a second, and Faust's timer that
+    each commit takes long; we say it once."""
     if settings.logs.level != "debug":
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        for name in ("aiokafka", "mode.timers"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def wait_for_topics(settings: Settings) -> None:

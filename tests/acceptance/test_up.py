@@ -94,7 +94,7 @@ def test_detached_it_stays_imports_and_goes_down(env: dict[str, str], home: Path
     assert found["rows"] == {
         "delivery_from": 1, "delivery_to": 2, "noqueue": 1, "log_gap": 0, "dead": 0
     }  # fmt: skip
-    assert [stage["up"] for stage in found["stages"]] == [True, True]
+    assert [stage["up"] for stage in found["stages"]] == [True, True, True]
     assert (home / "run" / "servers.json").stat().st_mode & 0o777 == 0o600
     assert "web rights" in run_well("check", "--web", env=env)
 
@@ -127,13 +127,14 @@ def test_a_start_ends_what_a_killed_supervisor_and_its_guards_left(
     orphans = [each for guard in guards for each in psutil.Process(guard).children()]
     for pid in (*guards, state["pid"]):
         os.kill(pid, signal.SIGKILL)
-    assert len([each for each in orphans if each.is_running()]) == 4
+    assert len([each for each in orphans if each.is_running()]) == 5
 
     run_well("up", "--detach", env={**env, "POSTTRAIL_WEBHOOKS__TARGETS": json.dumps([TARGET])})
 
     assert [each for each in orphans if each.is_running()] == []
     assert [(stage["name"], stage["up"]) for stage in status(env)["stages"]] == [
-        ("processor-1", True), ("sink-1", True), ("events", True), ("webhooks", True),
+        ("processor-1", True), ("sink-1", True), ("sink-2", True), ("events", True),
+        ("webhooks", True),
     ]  # fmt: skip
     eventually(lambda: "this worker publishes" in (home / "logs" / "events.log").read_text(), 30)
     run_well("events", "off", env=env)

@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from posttrail_embedded.broker import EmbeddedKafka
@@ -172,4 +173,6 @@ def test_a_broker_that_is_away_is_waited_for(own_kafka: EmbeddedKafka, tmp_path:
     seen = world.seen()
     assert len(seen.raw) == 10_000
     assert (seen.lost(), seen.invented()) == ([], set())
-    assert len((tmp_path / "stays").read_text().splitlines()) < 40, "an event is said once"
+    said = [msgspec.json.decode(line) for line in (tmp_path / "stays").read_bytes().splitlines()]
+    assert len(said) < 40, "an event is said once"
+    assert {one.get("stage") for one in said} == {"process"}, "and by us, not by a library"
