@@ -1,11 +1,14 @@
 """What still waits for its delivery, from the tables. Gives records, reads only."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from psycopg2.extensions import connection
 
+from posttrail_answers import gaps
 from posttrail_answers.database import sql
+from posttrail_answers.gaps import Gap, Life
 
 MOST = 10_000
 """The most rows unless told otherwise: oldest first, the rest is the same trouble."""
@@ -57,3 +60,10 @@ def groups(opened: connection, hosts: tuple[str, ...] = ()) -> tuple[Group, ...]
     with opened.cursor() as cursor:
         cursor.execute(sql("queue_rest") + sql("queue_groups"), {"hosts": list(hosts) or None})
         return tuple(msgspec.convert(found, Group, strict=False) for (found,) in cursor)
+
+
+def hiding(opened: connection, listed: Sequence[Waiting]) -> tuple[Gap, ...]:
+    """Lost lines that may hide that some of these are gone, oldest first."""
+    lives = {Life(row.host, row.t, row.t + gaps.OPEN_ENDED) for row in listed}
+    found = {gap for each in gaps.in_lives(opened, list(lives)) for gap in each}
+    return tuple(sorted(found, key=lambda gap: (gap.t, gap.host)))

@@ -141,7 +141,7 @@ def explained(word: Word, gaps: Sequence[Gap], last: datetime, zone: tzinfo | No
         return unknown_because(gaps, zone)
     later = [gap for gap in gaps if gap.t >= last]
     if word is Word.PENDING and later:
-        return f"{word.value} as far as is known: {_lost(later, zone)}"
+        return f"{word.value} as far as is known: {lost(later, zone)}"
     return word.value
 
 
@@ -149,10 +149,11 @@ def unknown_because(gaps: Sequence[Gap], zone: tzinfo | None = UTC) -> str:
     """Why nothing is known: `unknown because 12 lines were lost on mx2 at 03:10`."""
     if not gaps:
         return Word.UNKNOWN.value
-    return f"{Word.UNKNOWN.value} because {_lost(gaps, zone)}"
+    return f"{Word.UNKNOWN.value} because {lost(gaps, zone)}"
 
 
-def _lost(gaps: Sequence[Gap], zone: tzinfo | None) -> str:
+def lost(gaps: Sequence[Gap], zone: tzinfo | None = UTC) -> str:
+    """The first few of these gaps: `12 lines were lost on mx2 at 03:10`; at least one."""
     told = [_gap(gap, zone) for gap in gaps[:_TOLD_GAPS]]
     if len(gaps) > _TOLD_GAPS:
         told.append("more at other times")

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from posttrail import config
 from posttrail.cli.report_forms import rows, table
 from posttrail.errors import BadInput, Exit
 
 if TYPE_CHECKING:
+    from posttrail_answers.gaps import Gap
+    from posttrail_answers.queue import Group, Waiting
     from posttrail_answers.queue_compare import Queued
 
 _EMPTY = "nothing waits"
@@ -36,10 +39,10 @@ def queue(
         str | None,
         typer.Option(metavar="FILE", help="Output of `postqueue -j` on --host; - reads stdin."),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="The most rows of the list.")] = 100,
+    top: Annotated[int, typer.Option(min=1, help="The most rows of each list.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show what still waits: by destination and reason, then each recipient, oldest mail first.
+    """Show what still waits: in all, by destination and reason, each recipient, oldest mail first.
 
     With --compare: what Postfix's own queue and the tables do not say alike. Ends with 0 where they
     agree, with 1 where they do not.
@@ -65,22 +68,47 @@ def _read(path: str) -> "tuple[Queued, ...]":
 
 def _show_waiting(hosts: tuple[str, ...], top: int, *, as_json: bool) -> None:
     from posttrail_answers.database import reading
-    from posttrail_answers.queue import groups, waiting
+    from posttrail_answers.queue import groups, hiding, waiting
 
     with reading(config.dsn(config.load())) as opened:
         grouped, each = groups(opened, hosts), waiting(opened, hosts, top)
+        lost = hiding(opened, each)
     if as_json:
-        _json({"groups": grouped, "waiting": each})
+        _json({"groups": grouped, "waiting": each, "gaps": lost})
     elif not grouped:
         Console().print(_EMPTY)
     else:
-        console = Console(highlight=False)
-        _table(console, grouped)
-        console.print()
-        _table(console, each)
-        total = sum(group.recipients for group in grouped)
-        if total > len(each):
-            console.print(f"and {total - len(each)} more: --top")
+        _print_waiting(grouped, each, lost, top)
+
+
+def _print_waiting(
+    grouped: "Sequence[Group]", each: "Sequence[Waiting]", lost: "Sequence[Gap]", top: int
+) -> None:
+    """In all; by destination, the most first; the oldest."""
+    console = Console(highlight=False)
+    total = sum(group.recipients for group in grouped)
+    oldest = _local(min(group.oldest for group in grouped))
+    console.print(f"recipients that wait: {total}, the oldest since {oldest}")
+    _warn(console, lost)
+    console.print()
+    _table(console, grouped[:top])
+    _print_rest(console, len(grouped) - top, "destinations and reasons")
+    console.print()
+    _table(console, each)
+    _print_rest(console, total - len(each), "recipients")
+
+
+def _print_rest(console: Console, number: int, of: str) -> None:
+    if number > 0:
+        console.print(f"and {number} more {of}: --top")
+
+
+def _warn(console: Console, lost: "Sequence[Gap]") -> None:
+    if lost:
+        from posttrail_answers import words
+
+        said = f"INCOMPLETE: {words.lost(lost, None)}: some of these may be gone; see --compare"
+        console.print(Text(said, style="yellow"))
 
 
 def _show_differences(

@@ -65,6 +65,35 @@ def test_what_waits_is_listed_oldest_first_and_grouped(stuck: str) -> None:
     ]
 
 
+def test_the_lists_are_as_long_as_told_and_say_what_they_leave_out(stuck: str) -> None:
+    env = {**environment(POSTGRES__DSN=stuck), "COLUMNS": "200"}
+
+    said = run_well("queue", "--top", "1", env=env)
+
+    assert said.startswith("recipients that wait: 2, the oldest since 2026-11-24 ")
+    assert "and 1 more destinations and reasons: --top" in said
+    assert "and 1 more recipients: --top" in said
+    assert "00020A" not in said
+    assert "INCOMPLETE" not in said
+
+
+def test_lost_lines_that_may_hide_an_end_stand_before_the_lists(stuck: str) -> None:
+    elsewhere = "mx2 posttrail/producer[7]: gap: lines=3 source=journal reason=lost"
+    gap = "mx1 posttrail/producer[7]: gap: lines=12 source=journal reason=lost"
+    before, after = "2026-11-24T09:59:00+00:00", "2026-11-24T10:05:00+00:00"
+    land(stuck, [f"{before} {gap}".encode(), f"{after} {elsewhere}".encode()])
+    env = environment(POSTGRES__DSN=stuck)
+    assert json.loads(run_well("queue", "--json", env=env))["gaps"] == []
+
+    land(stuck, [f"{after} {gap}".encode()])
+
+    assert [each["host"] for each in json.loads(run_well("queue", "--json", env=env))["gaps"]] == [
+        "mx1"
+    ]
+    head = run_well("queue", env=env).split("destination")[0]
+    assert "INCOMPLETE: 12 lines were lost on mx1 at " in " ".join(head.split())
+
+
 def test_a_queue_that_says_the_same_agrees(stuck: str, tmp_path: Path) -> None:
     (tmp_path / "queue").write_bytes(b"\n".join(AGREED))
 
