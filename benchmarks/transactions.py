@@ -17,10 +17,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
 from posttrail_embedded.broker import EmbeddedKafka
 from posttrail_producers.publisher import Publisher
 
+from benchmarks.whole import usage
 from posttrail import config
 from tests.processor_world import World
 
@@ -91,7 +91,6 @@ def _share(numbers: range, plan: Plan) -> list[float]:
 def measure(kafka: EmbeddedKafka, producers: int, plan: Plan) -> str:
     """All producers at work on one broker; what there is to say."""
     assert kafka.child is not None
-    broker = _java_of(psutil.Process(kafka.child.pid))
     shares = [
         range(first, min(first + IN_A_PROCESS, producers))
         for first in range(0, producers, IN_A_PROCESS)
@@ -101,23 +100,17 @@ def measure(kafka: EmbeddedKafka, producers: int, plan: Plan) -> str:
     with ProcessPoolExecutor(len(shares), spawn, _take, (barrier,)) as pool:
         futures = [pool.submit(_share, share, plan) for share in shares]
         barrier.wait()
-        before, began = broker.cpu_times(), time.monotonic()
+        before, began = usage(kafka.child.pid), time.monotonic()
         commits = sorted(seconds for future in futures for seconds in future.result())
-        wall, after = time.monotonic() - began, broker.cpu_times()
-    cpu = after.user - before.user + after.system - before.system
+        wall, after = time.monotonic() - began, usage(kafka.child.pid)
+    cpu = after.cpu - before.cpu
     p50, p95 = (commits[int(len(commits) * share)] for share in (0.5, 0.95))
     return (
         f"{producers} producers, {plan.lines} lines a commit, one each {plan.pace} s: "
         f"{len(commits) / wall:,.0f} commits/s, p50 {p50 * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms; "
         f"broker {cpu / len(commits) * 1e6:,.0f} us of CPU a commit, {cpu / wall:.0%} of a core, "
-        f"RSS {broker.memory_info().rss >> 20} MiB"
+        f"RSS {after.rss >> 20} MiB"
     )
-
-
-def _java_of(process: psutil.Process) -> psutil.Process:
-    """The broker itself, below what guards it."""
-    found = [process, *process.children(recursive=True)]
-    return max(found, key=lambda each: each.memory_info().rss)
 
 
 def _run(directory: Path, producers: int, plan: Plan) -> str:

@@ -62,7 +62,7 @@ class Usage(msgspec.Struct, frozen=True):
     """Bytes it holds now; pages that PostgreSQL's processes share are counted once for each."""
 
 
-def _usage(pid: int) -> Usage:
+def usage(pid: int) -> Usage:
     """Of a process and all its descendants."""
     top = psutil.Process(pid)
     found = [top, *top.children(recursive=True)]
@@ -125,9 +125,9 @@ def measure(load: Load, processors: int = 1, sinks: int = SINKS) -> Iterator[str
     with tempfile.TemporaryDirectory() as directory, running(processors, sinks) as pids:
         log = Path(directory) / "mail.log"
         written = load.write(log)
-        before = {name: _usage(pid) for name, pid in pids.items()}
+        before = {name: usage(pid) for name, pid in pids.items()}
         wall, producer = _import(log)
-        after = {name: _usage(pid) for name, pid in pids.items()}
+        after = {name: usage(pid) for name, pid in pids.items()}
         rows = json.loads(run("status", "--json"))["rows"]
         disk = list(_on_disk(written, rows))
     yield (

@@ -5,7 +5,6 @@ A client of its own, for the watchdog's thread. Knows neither Faust nor what a s
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -36,26 +35,24 @@ class BrokerView:
 
         Of partition 0, too, so that the broker is asked even when a worker has none.
         """
-        return self._offsets({*partitions, (self._topic, 0)}, OffsetSpec.latest())
-
-    def marks_of_group(self) -> Mapping[Partition, Mark]:
-        """Every partition of the topic, by what the whole group has committed."""
-        found = self._admin.list_topics(self._topic, timeout=ASK_SECONDS).topics[self._topic]
-        partitions = [(self._topic, number) for number in found.partitions]
-        ends = self._offsets(partitions, OffsetSpec.latest())
-        begins = self._offsets(partitions, OffsetSpec.earliest())
-        committed = lag.committed(self._settings, self._group, self._topic, len(partitions))
-        return {
-            one: Mark(ends[one], max(begins[one], committed.get(one[1], 0))) for one in partitions
-        }
-
-    def _offsets(self, partitions: Iterable[Partition], which: Any) -> dict[Partition, int]:
         answers = self._admin.list_offsets(
-            {TopicPartition(*one): which for one in partitions},
+            {TopicPartition(*one): OffsetSpec.latest() for one in {*partitions, (self._topic, 0)}},
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=ASK_SECONDS,
         )
         return {
             (one.topic, one.partition): answer.result(ASK_SECONDS).offset
             for one, answer in answers.items()
+        }
+
+    def marks_of_group(self) -> Mapping[Partition, Mark]:
+        """Every partition of the topic, by what the whole group has committed."""
+        found = self._admin.list_topics(self._topic, timeout=ASK_SECONDS).topics[self._topic]
+        number = len(found.partitions)
+        begins = lag.beginnings(self._admin, self._topic, number)
+        committed = lag.committed(self._settings, self._group, self._topic, number)
+        ends = self.ends((self._topic, partition) for partition in range(number))
+        return {
+            (topic, partition): Mark(end, max(begins[partition], committed.get(partition, 0)))
+            for (topic, partition), end in ends.items()
         }

@@ -50,6 +50,13 @@ def mails(stack: Stack) -> dict[str, list[str]]:
     }
 
 
+def bring_in(stack: Stack, directory: Path, log: Path) -> None:
+    """All of a log, up to its rows; no stage runs afterwards."""
+    stack.run("produce", "file", str(log))
+    with running(stack.env, directory, "process", "sink"):
+        stack.wait_until_idle()
+
+
 def forget_all_facts(kafka: str, stack: Stack) -> None:
     """As their retention does after a week."""
     topic = DELIVERIES.full_name(stack.env["POSTTRAIL_KAFKA__PREFIX"])
@@ -129,9 +136,7 @@ def test_a_lost_database_is_rebuilt_from_the_raw_lines(
     kafka: str, postgres: str, tmp_path: Path
 ) -> None:
     with made(kafka, postgres, tmp_path) as stack:
-        stack.run("produce", "file", str(SAMPLE))
-        with running(stack.env, tmp_path, "process", "sink"):
-            stack.wait_until_idle()
+        bring_in(stack, tmp_path, SAMPLE)
         before = contents(stack)
 
         lose(kafka, postgres, stack)
@@ -148,14 +153,10 @@ def test_a_restored_backup_catches_up(
 ) -> None:
     first, second = halves(tmp_path)
     with made(kafka, postgres, tmp_path) as stack:
-        stack.run("produce", "file", str(first))
-        with running(stack.env, tmp_path, "process", "sink"):
-            stack.wait_until_idle()
+        bring_in(stack, tmp_path, first)
         of_backup = datetime.now(UTC).isoformat()
         dump(stack, tmp_path / "backup")
-        stack.run("produce", "file", str(second))
-        with running(stack.env, tmp_path, "process", "sink"):
-            stack.wait_until_idle()
+        bring_in(stack, tmp_path, second)
         before = mails(stack)
 
         restore(postgres, stack, tmp_path / "backup")
@@ -176,15 +177,11 @@ def test_a_lost_kafka_is_filled_again_and_no_line_counts_twice(
     kafka: str, postgres: str, tmp_path: Path
 ) -> None:
     with made(kafka, postgres, tmp_path) as stack:
-        stack.run("produce", "file", str(SAMPLE))
-        with running(stack.env, tmp_path, "process", "sink"):
-            stack.wait_until_idle()
+        bring_in(stack, tmp_path, SAMPLE)
         before = mails(stack)
 
         lose_kafka(kafka, stack)
-        stack.run("produce", "file", str(SAMPLE))
-        with running(stack.env, tmp_path, "process", "sink"):
-            stack.wait_until_idle()
+        bring_in(stack, tmp_path, SAMPLE)
 
         assert stack.rows("SELECT sum(next_offset) FROM sink_offset")[0]["sum"] > 0
         assert mails(stack) == before
@@ -194,9 +191,7 @@ def test_who_was_erased_stays_away_from_a_rebuilt_database(
     kafka: str, postgres: str, tmp_path: Path
 ) -> None:
     with made(kafka, postgres, tmp_path) as stack:
-        stack.run("produce", "file", str(SAMPLE))
-        with running(stack.env, tmp_path, "process", "sink"):
-            stack.wait_until_idle()
+        bring_in(stack, tmp_path, SAMPLE)
         assert ERASED in str(contents(stack))
         stack.run("erase", ERASED, "--yes")
         before = contents(stack)
