@@ -47,7 +47,8 @@ format: tools
 docs: tools
 	@$(BIN)/python docs/generate.py
 
-bench: tools
+bench:
+	@$(PYTHON) deploy/setup.py test
 	@$(BIN)/python -m benchmarks
 
 chaos:

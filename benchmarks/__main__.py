@@ -1,27 +1,22 @@
-"""`make bench`: every benchmark here in a process of its own, and what they say, in turn.
+"""`make bench`: every benchmark here in a process of its own, one after the other.
 
 A benchmark prints one line per comparison and ends with 0. What it cannot measure, for want of a
-tool, it says in a line of its own; one that fails is a row with its last words.
+tool, it says in a line of its own; one that fails or does not end is named at the end.
 """
 
 import pkgutil
-import subprocess
+import signal
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
+from posttrail_embedded.process import Child
 from rich.console import Console
 
 HERE = Path(__file__).parent
-NO_BENCHMARKS = {"__main__", "soak"}
-
-
-class Outcome(NamedTuple):
-    """What one benchmark said."""
-
-    name: str
-    lines: list[str]
-    failed: bool
+NO_BENCHMARKS = {"__main__", "soak", "traffic"}
+LONGEST_S = 30 * 60
+GOODBYE_S = 60
+"""What a benchmark that is stopped has to end its servers."""
 
 
 def names() -> list[str]:
@@ -30,31 +25,32 @@ def names() -> list[str]:
     return sorted(set(found) - NO_BENCHMARKS)
 
 
-def run(name: str) -> Outcome:
-    """Run one; its progress on standard error is shown as it comes."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{name}"],
-        cwd=HERE.parent,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.strip().splitlines()
-    if done.returncode != 0:
-        lines.append(f"failed with exit code {done.returncode}; its error stands above")
-    return Outcome(name, lines, failed=done.returncode != 0)
+def problem(command: list[str], longest_s: float) -> str | None:
+    """Run a command to its end, with our output, and end all that it leaves behind.
+
+    Returns: what is wrong where it fails or takes longer.
+    """
+    child = Child(command, log=None, stop_signal=signal.SIGINT, grace=GOODBYE_S, cwd=HERE.parent)
+    try:
+        code = child.wait(longest_s)
+    finally:
+        child.stop()
+    if code is None:
+        return f"stopped, it had not ended after {longest_s:.0f} s"
+    return f"failed with exit code {code}" if code else None
 
 
 def main() -> int:
     """Run all; 1 where one failed."""
     console = Console()
-    outcomes = []
+    problems = {}
     for name in names():
-        with console.status(name):
-            outcomes.append(run(name))
         console.rule(name, align="left")
-        console.print("\n".join(outcomes[-1].lines), markup=False, highlight=False, soft_wrap=True)
-    return int(any(outcome.failed for outcome in outcomes))
+        problems[name] = problem([sys.executable, "-m", f"benchmarks.{name}"], LONGEST_S)
+    failed = [f"{name}: {said}" for name, said in problems.items() if said]
+    console.rule(f"{len(problems)} benchmarks, {len(failed)} failed", align="left")
+    console.print(*failed, sep="\n", markup=False, highlight=False)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

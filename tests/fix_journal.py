@@ -80,7 +80,11 @@ class Journald:
             stderr=subprocess.PIPE,
             text=True,
         )
-        eventually(self._is_up)
+        try:
+            eventually(self._is_up)
+        except AssertionError:
+            self.stop()
+            raise
 
     def _is_up(self) -> bool:
         if self._process.poll() is not None:
@@ -159,17 +163,24 @@ def running_journald(**settings: str) -> Iterator[Journald]:
         missing("no systemd-journald: apt-get install systemd")
     with short_directory() as base:
         started = Journald(base, **settings)
-        yield started
-        started.stop()
+        try:
+            yield started
+        finally:
+            started.stop()
 
 
-@pytest.fixture(scope="session")
-def systemd_python() -> None:
-    """The library that reads the journal."""
+def require_systemd_python() -> None:
+    """The library that reads the journal; it is compiled where it is installed."""
     try:
         import_module("systemd.journal")
     except ImportError:
         missing("no systemd-python: install libsystemd-dev, then `uv sync --extra journal`")
+
+
+@pytest.fixture(scope="session")
+def systemd_python() -> None:
+    """Only where systemd-python is there."""
+    require_systemd_python()
 
 
 @pytest.fixture
