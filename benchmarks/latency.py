@@ -6,11 +6,12 @@ stages run as `posttrail up` starts them. PostgreSQL itself tells when each row 
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import count, islice
@@ -83,10 +84,6 @@ def _await_first(dsn: str, before: int) -> None:
         time.sleep(0.1)
 
 
-def _share(found: Sequence[float], share: float) -> float:
-    return found[min(len(found) - 1, int(len(found) * share))]
-
-
 def measure(dsn: str, rate: int, seconds: float, lines: Iterator[str]) -> str:
     """Follow a file that grows at this rate; what there is to say."""
     with tempfile.TemporaryDirectory() as directory:
@@ -103,7 +100,8 @@ def measure(dsn: str, rate: int, seconds: float, lines: Iterator[str]) -> str:
             producer.terminate()
             producer.wait(30)
     found = _latencies(dsn, since)
-    p50, p95, p99 = (_share(found, share) for share in (0.5, 0.95, 0.99))
+    percentiles = statistics.quantiles(found, n=100, method="inclusive")
+    p50, p95, p99 = (percentiles[percent - 1] for percent in (50, 95, 99))
     return (
         f"{rate:,} lines/s: {len(found):,} mails; seconds to the visible row: p50 {p50:.2f}, "
         f"p95 {p95:.2f}, p99 {p99:.2f}, most {found[-1]:.2f}"

@@ -235,7 +235,7 @@ def run(directory: Path, rounds: int) -> None:
 def main() -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posttrail-rebalance-") as directory:
         run(Path(directory), given.rounds)
