@@ -140,7 +140,7 @@ class TextFile:
         kept = b""
         while count > 0 and (block := self.read(min(count, BLOCK))):
             count -= len(block)
-            kept = (kept + block)[-keep:]
+            kept = (kept + block)[-keep:] if keep else b""
         return kept if count == 0 else b""
 
     def raw_position(self) -> int:

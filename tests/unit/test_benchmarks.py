@@ -48,7 +48,7 @@ def test_one_that_fails_leaves_nothing_behind(capfd: pytest.CaptureFixture[str])
 def test_one_that_does_not_end_is_stopped_and_puts_its_things_away(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    said = problem(python(NEVER_ENDS), 2)
+    said = problem(python(NEVER_ENDS), 10)
 
-    assert said == "stopped, it had not ended after 2 s"
+    assert said == "stopped, it had not ended after 10 s"
     assert capfd.readouterr().out.split("\n")[:2] == ["begun", "put away"]

@@ -98,6 +98,15 @@ def test_one_can_go_on_in_the_middle(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", COMPRESSORS)
+def test_what_is_only_passed_over_is_not_kept(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "mail.log"
+    path.write_bytes(COMPRESSORS[kind](TEXT))
+    with open_text(path) as file:
+        assert file.skip(100_000, keep=0) == b""
+        assert read_all(file) == TEXT[100_000:]
+
+
+@pytest.mark.parametrize("kind", COMPRESSORS)
 def test_a_text_that_ends_before_the_place_gives_less(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(COMPRESSORS[kind](b"short"))
