@@ -57,6 +57,12 @@ EVENTS = (
         "NOTIFY_SOCKET is set and nobody answers there: the unit must say Type=notify.",
     ),
     Event(
+        "lines were gone from the topic before a processor read them", "process", "error",
+        "The processors stood still for longer than Kafka keeps maillog.raw, or somebody deleted "
+        "records of it. A row in log_gap says so, too; a file that still has the lines can be "
+        "imported again.",
+    ),
+    Event(
         "waiting for Kafka", "process", "warning",
         "No broker answers yet. It goes on by itself.",
     ),

@@ -8,6 +8,7 @@ everything before it was handed on. Pure; knows neither Faust nor Kafka's client
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -48,6 +49,8 @@ class Batch(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     records: Sequence[RawRecord]
     epoch: int = 0
     """Of the progress when it was taken."""
+    is_lost: bool = False
+    """No record is left of it: Kafka had dropped them before they could be read."""
 
     def __repr__(self) -> str:
         """Libraries log messages; a log line must never carry lines of mail."""
@@ -95,11 +98,13 @@ class Progress:
         fetched: Mapping[Partition, Sequence[RawRecord]],
         positions: Mapping[Partition, int | None],
         epoch: int,
+        lost: Mapping[Partition, tuple[int, int]] = MappingProxyType({}),
     ) -> dict[Partition, list[Batch]]:
         """One batch for each partition of a poll; none of a poll that was before a `sought`.
 
         `positions` are the offsets at which the next poll begins, as of the same moment: they also
-        pass over aborted records and transaction markers, which no poll returns.
+        pass over aborted records and transaction markers, which no poll returns. `lost` are the
+        offsets, from and to, that were gone before the poll's first record: a batch of their own.
 
         Raises:
             Retry: the poll is of an epoch that is not known yet.
@@ -108,14 +113,23 @@ class Progress:
             raise Retry(f"a poll of epoch {epoch} came before the word that it began")
         if epoch < self.epoch:
             return {}
+        batches: dict[Partition, list[Batch]] = {}
         for partition in self._taken:
-            if not fetched.get(partition):
+            found = [self._lose(partition, *lost[partition])] if partition in lost else []
+            if records := fetched.get(partition):
+                found.append(self._take(partition, records, positions.get(partition)))
+            else:
                 self._pass_over(partition, positions.get(partition))
-        return {
-            partition: [self._take(partition, records, positions.get(partition))]
-            for partition, records in fetched.items()
-            if records and partition in self._taken
-        }
+            if found:
+                batches[partition] = found
+        return batches
+
+    def _lose(self, partition: Partition, start: int, end: int) -> Batch:
+        taken = self._taken[partition]
+        if taken is None:
+            taken = self._done[partition] = start
+        self._taken[partition] = end
+        return Batch(partition, min(taken, start), end, (), self.epoch, is_lost=True)
 
     def _take(
         self, partition: Partition, records: Sequence[RawRecord], position: int | None

@@ -11,10 +11,11 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from posttrail import topics
 from posttrail.config import Processor
 from posttrail.dead_letters import DeadLetter, Headers, headers
 from posttrail.identity import deliveries_key
-from posttrail.records import AnyFact, LineClass, Origin, encode_fact
+from posttrail.records import AnyFact, GapFact, LineClass, Origin, encode_fact
 from posttrail_processors.lines import Outcome, Rules, read_line
 from posttrail_processors.progress import Batch, RawRecord
 
@@ -92,6 +93,22 @@ def read(batch: Batch, reader: Reader) -> Reading:
         reading.facts += sent
         _count(reading.tally, outcome)
     return reading
+
+
+def read_lost(batch: Batch, now: int, host: str) -> Reading:
+    """What tells of lines that were gone before a worker read them.
+
+    `now` in microseconds since 1970 UTC; `host`: where the worker runs, for those of the lines are
+    gone with them. How many is not known: the offsets between may be transaction markers.
+    """
+    gap = GapFact(
+        t=now,
+        host=host,
+        origin=(-1 - batch.partition[1], batch.start),  # of no raw line: below 0
+        source=topics.RAW.name,
+        reason=f"up to {batch.end - batch.start} lines were gone before a processor read them",
+    )
+    return Reading([outgoing_fact(gap)], [], [], Tally())
 
 
 def microseconds(milliseconds: int | None) -> int | None:

@@ -6,6 +6,7 @@ Written against faust-streaming 0.15 and aiokafka 0.14 (pinned in pyproject.toml
 - a fetch of partitions that hold nothing waits for FETCH_WAIT_MS, not for 1.5 s: aiokafka sends one
   fetch at a time to a broker, so those partitions would hold up the ones that have lines;
 - one Faust message for each partition and poll: Faust's cost is by message;
+- tells of lines that Kafka dropped before they were read;
 - commits what `Progress` says, not Faust's list of acknowledged offsets, which skips gaps;
 - a commit that the broker refuses or that comes too late is tried again later, no reason to end;
 - a stop or a rebalance waits a little for the batch in hand, not for ever;
@@ -26,6 +27,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage
 
 from posttrail.logs import logger
+from posttrail_processors import holes
+from posttrail_processors.holes import Hole, Holes
 from posttrail_processors.progress import Batch, Partition, Progress
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ PATIENCE_SECONDS = 3.0
 FETCH_WAIT_MS = 100
 """How long the broker holds a fetch that finds no line. Faust has no setting for it."""
 
+ANSWER_SECONDS = 5.0
+"""How long the broker may take to say what it still keeps."""
+
 
 class Fetched(NamedTuple):
     """What one poll gave."""
@@ -49,6 +55,8 @@ class Fetched(NamedTuple):
     """Where the next one begins, as of the same moment."""
     epoch: int
     """How many times the thread had set its positions anew."""
+    lost: Mapping[Partition, Hole] = {}
+    """What was gone before it could be fetched."""
 
 
 class Sought(NamedTuple):
@@ -61,7 +69,10 @@ class Sought(NamedTuple):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the group's coordinator and fetches."""
 
-    _epoch = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._epoch = 0
+        self._holes = Holes()
 
     def _create_worker_consumer(self, transport: "Transport") -> AIOKafkaConsumer:
         # Faust's only way to read_committed is this flag; true for longer it means transactions.
@@ -96,17 +107,37 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _seek_to_committed(self) -> Sought:
         offsets = await self._ensure_consumer().seek_to_committed()
         self._epoch += 1
+        self._holes.sought({ensure_TP(one): _known(at) for one, at in offsets.items()})
         return Sought(offsets, self._epoch)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Fetched:
         records = await super()._fetch_records(*args, **kwargs)
-        if self.consumer.flow_active:
-            return Fetched(records, self.positions(), self._epoch)
+        fetched = Fetched(records, self.positions(), self._epoch)
+        lost = await self._lost(fetched)
+        if self._epoch != fetched.epoch:
+            return Fetched({}, {}, self._epoch)
+        if self.consumer.flow_active and lost is not None:
+            self._holes.reached(fetched.positions)
+            return fetched._replace(lost=lost)
         # Begun before the flow was stopped, and perhaps after the positions were set anew: what is
         # thrown away here must be read again.
         for partition, found in records.items():
             self._ensure_consumer().seek(partition, found[0].offset)
         return Fetched({}, {}, self._epoch)
+
+    async def _lost(self, fetched: Fetched) -> Mapping[Partition, Hole] | None:
+        """What is gone from the topic before these records; None: the broker did not say."""
+        firsts = {ensure_TP(one): found[0].offset for one, found in fetched.records.items()}
+        passed_over = self._holes.before(firsts, fetched.positions)
+        if not passed_over:
+            return {}
+        asked = [TopicPartition(*partition) for partition in passed_over]
+        try:
+            answer = self._ensure_consumer().beginning_offsets(asked)
+            kept = await asyncio.wait_for(answer, ANSWER_SECONDS)
+        except (KafkaError, TimeoutError):
+            return None
+        return holes.lost(passed_over, {ensure_TP(one): at for one, at in kept.items()})
 
     def positions(self) -> dict[Partition, int | None]:
         """The offset that each partition's next fetch begins at; for any thread, never waits."""
@@ -161,7 +192,7 @@ class Consumer(driver.Consumer):
     ) -> Mapping[Partition, list[Batch]]:
         fetched: Fetched = await super()._getmany(active_partitions, timeout)
         records = {ensure_TP(one): found for one, found in fetched.records.items()}
-        return self.progress.take(records, fetched.positions, fetched.epoch)
+        return self.progress.take(records, fetched.positions, fetched.epoch, fetched.lost)
 
     def _to_message(self, tp: Partition, record: Batch) -> ConsumerMessage:
         topic, partition = record.partition

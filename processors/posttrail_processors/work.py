@@ -1,6 +1,7 @@
 """What a worker does with one batch: read it, hand on what comes of it, count it."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from posttrail.logs import logger
 from posttrail.metrics import FACTS, IGNORED, LINES, PROCESSOR_BATCH
 from posttrail_processors.output import Output
 from posttrail_processors.progress import Batch, Progress
-from posttrail_processors.reading import Bug, Reader, Reading, Tally, read
+from posttrail_processors.reading import Bug, Reader, Reading, Tally, read, read_lost
 
 log = logger("process")
 
@@ -53,7 +54,7 @@ class Work(Service):
         began = time.monotonic()
         self._in_hand += 1
         self.idle.clear()
-        reading = read(batch, self._reader)
+        reading = _read_lost(batch) if batch.is_lost else read(batch, self._reader)
         report(reading.bugs)
         await self._read.put(Read(batch, reading, done, began))
 
@@ -78,6 +79,16 @@ class Work(Service):
         self._in_hand -= 1
         if not self._in_hand:
             self.idle.set()
+
+
+def _read_lost(batch: Batch) -> Reading:
+    log.error(
+        "lines were gone from the topic before a processor read them",
+        partition=batch.partition[1],
+        from_offset=batch.start,
+        to_offset=batch.end,
+    )
+    return read_lost(batch, time.time_ns() // 1000, socket.gethostname())
 
 
 def count(tally: Tally) -> None:

@@ -291,8 +291,9 @@ class Sink:
             self._let(self._tended, self._tend, self._log, self._collector.claims)
 
     def _tend(self, log: Log, epochs: dict[int, int]) -> None:
-        if self._trouble.kafka_is_away:
-            kafka_log.described(self._admin, self._topic)
+        topic_id, _ = kafka_log.described(self._admin, self._topic)
+        if epochs and topic_id != log.topic_id:
+            raise Fenced(f"{self._topic} was made anew")
         self._store.tend(log, epochs)
 
     def _tended(self, _: None) -> None:

@@ -1,16 +1,21 @@
 """Search and trace say what lost log lines may hide of a mail: as text, as JSON, as a page."""
 
 import json
+from datetime import datetime
 
 import pytest
 from posttrail_answers import gaps
 from posttrail_answers.database import reading
 from posttrail_answers.gaps import Life
 from posttrail_answers.search import Query, find
+from posttrail_processors.progress import Batch
+from posttrail_processors.reading import read_lost
 from posttrail_web.rendering import page
 from psycopg2.extensions import connection
 
-from tests.landed import land
+from posttrail.identity import SECOND
+from posttrail.records import decode_fact
+from tests.landed import land, land_facts
 from tests.program import environment, run_well
 
 pytestmark = pytest.mark.postgres
@@ -71,6 +76,20 @@ def test_a_search_says_what_lost_lines_may_hide_and_asks_once_for_a_page(
     assert {each.queue_id for each in results if each.gaps} == SAID.keys()
     assert [gap.lines for each in results for gap in each.gaps] == [12, 12]
     assert asked == [4]
+
+
+def test_what_was_gone_from_kafka_may_hide_the_end_of_any_hosts_mail(lost: str) -> None:
+    at = datetime.fromisoformat(f"{HOUR}:10:30+00:00")
+    gone = Batch(("maillog.raw", 3), 5, 40, (), is_lost=True)
+    [sent] = read_lost(gone, int(at.timestamp() * SECOND), "central").facts
+    land_facts(lost, [decode_fact(sent.value)])
+
+    with reading(lost) as opened:
+        results = find(opened, Query()).results
+    traced = run_well("trace", "00020A", "--no-lines", env=environment(POSTGRES__DSN=lost))
+
+    assert {each.queue_id for each in results if each.gaps} == {*SAID, "00020A"}
+    assert "unknown because lines were lost on central" in " ".join(traced.split())
 
 
 def test_a_terminal_and_a_page_say_it_with_the_clocks_of_here(lost: str) -> None:

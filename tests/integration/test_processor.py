@@ -1,17 +1,22 @@
 """A worker on a real Kafka: what goes in comes out, once, and is accounted for."""
 
 import re
+import signal
+import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.request import urlopen
 
 import msgspec
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 from posttrail_embedded.ports import free_ports
+from posttrail_processors.transport import FETCH_WAIT_MS
 
 from posttrail import topics
+from posttrail.records import GapFact
 from posttrail.topics import partition_for
 from tests.processor_world import Seen, World, lines
 
@@ -131,3 +136,81 @@ def test_workers_join_and_leave_without_repeats(world: World, tmp_path: Path) ->
     seen = world.seen()
     assert len(seen.raw) == 1500
     assert (seen.lost(), seen.repeated()) == ([], [])
+
+
+def delete_records(world: World, kept: int) -> dict[int, int]:
+    """What retention does: all but the last offsets are gone; where each partition begins now."""
+    name = topics.RAW.full_name(world.prefix)
+    wanted = [TopicPartition(name, part, end - kept) for part, end in world.ends().items()]
+    admin = AdminClient({"bootstrap.servers": world.bootstrap})
+    answers = admin.delete_records(wanted)
+    return {each.partition: answer.result(20).low_watermark for each, answer in answers.items()}
+
+
+def told_gaps(world: World) -> dict[int, tuple[int, str]]:
+    """By partition: where lines are missing, and the reason that is told."""
+    gaps = [fact for fact in world.seen().facts if isinstance(fact, GapFact)]
+    assert {gap.source for gap in gaps} <= {"maillog.raw"}
+    assert len({gap.origin for gap in gaps}) == len(gaps)
+    return {-1 - gap.origin[0]: (gap.origin[1], gap.reason) for gap in gaps}
+
+
+def gaps_between(before: dict[int, int], beginnings: dict[int, int]) -> dict[int, Any]:
+    reason = "up to {} lines were gone before a processor read them"
+    return {
+        part: (before[part], reason.format(beginning - before[part]))
+        for part, beginning in beginnings.items()
+    }
+
+
+def test_lines_that_retention_took_while_nobody_read_are_told(world: World, tmp_path: Path) -> None:
+    world.write(lines(400), spread=True)
+    with world.worker(tmp_path / "first") as worker:
+        world.wait_until_done()
+        assert worker.stop() == 0
+    before = world.committed()
+    world.write(lines(400, first=400), spread=True)
+    beginnings = delete_records(world, kept=5)
+
+    with world.worker(tmp_path / "second") as worker:
+        world.wait_until_done()
+        assert worker.stop() == 0
+
+    assert told_gaps(world) == gaps_between(before, beginnings)
+    assert (tmp_path / "second").read_text().count("were gone from the topic") == len(before)
+
+
+def test_all_lines_gone_is_told_too(world: World, tmp_path: Path) -> None:
+    world.write(lines(400), spread=True)
+    with world.worker(tmp_path / "first") as worker:
+        world.wait_until_done()
+        assert worker.stop() == 0
+    before = world.committed()
+    world.write(lines(400, first=400), spread=True)
+    beginnings = delete_records(world, kept=0)
+
+    with world.worker(tmp_path / "second") as worker:
+        world.wait_until_done()
+        assert worker.stop() == 0
+
+    assert told_gaps(world) == gaps_between(before, beginnings)
+
+
+def test_lines_that_go_ahead_of_a_slow_worker_are_told(world: World, tmp_path: Path) -> None:
+    world.write(lines(400), spread=True)
+    with world.worker(tmp_path / "log") as worker:
+        world.wait_until_done()
+        before = world.committed()
+        worker.process.send_signal(signal.SIGSTOP)
+        time.sleep(FETCH_WAIT_MS / 1000 + 0.4)  # the fetch that waits at the broker comes back
+        world.write(lines(400, first=400), spread=True)
+        beginnings = delete_records(world, kept=5)
+        worker.process.send_signal(signal.SIGCONT)
+        world.wait_until_done()
+        assert worker.stop() == 0
+
+    assert told_gaps(world) == gaps_between(before, beginnings)
+
+
+def test_markers_and_aborted_lines_are_no_gap(done: Done) -> None:
+    assert told_gaps(done.world) == {}

@@ -198,5 +198,47 @@ def test_a_poll_that_nobody_announced_ends_the_worker() -> None:
         progress.take({TP: lines(5, 6)}, {TP: 7}, 2)
 
 
+def test_offsets_that_are_gone_are_a_batch_before_the_others() -> None:
+    progress = assigned(committed=5)
+
+    batches = progress.take({TP: lines(40, 41)}, {TP: 42}, 1, {TP: (5, 40)})
+
+    lost, rest = batches[TP]
+    assert lost == Batch(TP, 5, 40, (), 1, is_lost=True)
+    assert rest == Batch(TP, 40, 42, lines(40, 41), 1)
+    progress.delivered(lost)
+    assert progress.uncommitted() == {TP: 40}
+    progress.delivered(rest)
+    assert progress.uncommitted() == {TP: 42}
+
+
+def test_offsets_that_are_gone_are_not_passed_over_before_they_are_told() -> None:
+    progress = assigned(committed=5)
+
+    [lost] = progress.take({}, {TP: 40}, 1, {TP: (5, 40)})[TP]
+
+    assert progress.uncommitted() == {}
+    progress.delivered(lost)
+    assert progress.uncommitted() == {TP: 40}
+
+
+def test_offsets_that_are_gone_join_up_with_markers_before_them() -> None:
+    progress = assigned(committed=5)
+
+    [lost] = progress.take({}, {}, 1, {TP: (7, 40)})[TP]
+    progress.delivered(lost)
+
+    assert progress.uncommitted() == {TP: 40}
+
+
+def test_lines_may_be_gone_of_a_partition_without_a_commit() -> None:
+    progress = assigned(committed=None)
+
+    [lost] = progress.take({}, {}, 1, {TP: (0, 40)})[TP]
+    progress.delivered(lost)
+
+    assert progress.uncommitted() == {TP: 40}
+
+
 def test_a_batch_shows_no_line() -> None:
     assert repr(taken(assigned(5), 5, 6)) == "Batch(('maillog.raw', 3), 5, 7)"

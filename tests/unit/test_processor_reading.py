@@ -9,11 +9,11 @@ from posttrail_processors.heads import Program
 from posttrail_processors.lines import Outcome
 from posttrail_processors.parse.parsed import Parsed
 from posttrail_processors.progress import Batch
-from posttrail_processors.reading import Reading, microseconds, read, reader_of
+from posttrail_processors.reading import Reading, microseconds, read, read_lost, reader_of
 
 from posttrail.config import Processor
 from posttrail.dead_letters import read as read_letter
-from posttrail.records import FromFact, Origin, decode_fact
+from posttrail.records import FromFact, GapFact, Origin, decode_fact
 
 TP = ("maillog.raw", 3)
 
@@ -112,3 +112,15 @@ def test_lines_of_a_relay_that_the_settings_name_are_read() -> None:
 
     assert stock(line, (0, 1), None).cls == "foreign"
     assert told(line, (0, 1), None).cls == "fact"
+
+
+def test_lines_that_are_gone_become_one_gap_of_no_line() -> None:
+    reading = read_lost(Batch(TP, 5, 40, (), is_lost=True), 1_574_871_562_000_000, "central")
+
+    [sent] = reading.facts
+    gap = decode_fact(sent.value)
+    assert isinstance(gap, GapFact)
+    assert (gap.t, gap.host, gap.origin) == (1_574_871_562_000_000, "central", (-4, 5))
+    assert (gap.source, gap.lines) == ("maillog.raw", None)
+    assert gap.reason == "up to 35 lines were gone before a processor read them"
+    assert reading.tally.total() == 0

@@ -117,7 +117,9 @@ SELECT jsonb_build_object(
         ) ORDER BY t, host), '[]')
         FROM log_gap
         WHERE t >= %(since)s AND t < %(until)s
-            AND (%(hosts)s::text[] IS NULL OR host = ANY (%(hosts)s::text[]))
+            AND (
+                %(hosts)s::text[] IS NULL OR host = ANY (%(hosts)s::text[]) OR origin_partition < 0
+            )
     ),
     'totals', jsonb_build_object(
         'deferred', (SELECT count(DISTINCT mail) FROM attempt WHERE status = 'deferred'),

@@ -25,7 +25,7 @@ SELECT jsonb_build_object(
             't', g.t, 'host', g.host, 'source', g.source, 'lines', g.lines, 'reason', g.reason
         ) ORDER BY g.t), '[]')
         FROM log_gap AS g
-        WHERE g.host = f.host
+        WHERE (g.host = f.host OR g.origin_partition < 0)  -- below 0: see gaps_in_lives.sql
           AND g.t BETWEEN f.born - interval '1 minute'
           AND coalesce(f.removed_at + interval '1 minute', f.t_last + interval '1 day')
     )
